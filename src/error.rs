@@ -1,0 +1,409 @@
+//! What can go wrong, told so that a program can act on it: above all, whether the exchange may have acted.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use crate::code::Code;
+
+/// Shorthand for a result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Any failure of this crate. At most 32 bytes; details are boxed.
+///
+/// [`may_have_executed`](Self::may_have_executed) answers the question that matters after a failed order,
+/// [`is_retryable`](Self::is_retryable) whether asking again can help.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// An argument was refused before anything was sent.
+    InvalidInput(Box<InvalidInput>),
+    /// The connection could not be made, or broke.
+    Transport(Box<TransportError>),
+    /// The answer did not come in time.
+    Timeout(Timeout),
+    /// The exchange refused the call.
+    Refused(Box<Refusal>),
+    /// An HTTP status without a body that the protocol knows: a proxy's page, a bare status, a redirect.
+    Http(Box<HttpError>),
+    /// An answer that is not what the protocol says.
+    Decode(Box<DecodeError>),
+    /// An answer larger than the bound that was set. The number is the bound, in bytes.
+    TooLarge(u64),
+    /// The stream is not connected or not ready; nothing was sent.
+    NotReady(&'static str),
+    /// The stream is closed for good; nothing was sent.
+    Closed,
+}
+
+impl Error {
+    /// Whether the exchange may have acted on the call.
+    ///
+    /// `false` is a promise: the call was refused here or by the exchange, or no connection came about.
+    /// Everything else that fails after the call began is `true`: an order must then be asked about
+    /// before it is sent again.
+    pub fn may_have_executed(&self) -> bool {
+        match self {
+            Self::InvalidInput(_) | Self::NotReady(_) | Self::Closed => false,
+            Self::Transport(e) => !e.phase.is_before_sending(),
+            Self::Timeout(t) => !matches!(t, Timeout::Resolve | Timeout::Connect),
+            Self::Refused(r) => r.code.is_server_failure(),
+            Self::Http(_) | Self::Decode(_) | Self::TooLarge(_) => true,
+        }
+    }
+
+    /// Whether the same call may succeed later: connection failures, time-outs, 429 and 5xx, and the
+    /// exchange's own system errors. Says nothing about whether repeating is safe: see
+    /// [`may_have_executed`](Self::may_have_executed).
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Transport(e) => e.phase != Phase::Tls,
+            Self::Timeout(_) | Self::NotReady(_) => true,
+            Self::Refused(r) => r.code.is_server_failure() || r.code == Code::TOO_MANY_REQUESTS,
+            Self::Http(e) => e.status == 429 || e.status >= 500,
+            Self::InvalidInput(_) | Self::Decode(_) | Self::TooLarge(_) | Self::Closed => false,
+        }
+    }
+
+    /// A short stable word for the kind of failure, for logs and scripts.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::InvalidInput(_) => "invalid-input",
+            Self::Transport(_) => "transport",
+            Self::Timeout(_) => "timeout",
+            Self::Refused(_) => "refused",
+            Self::Http(e) if e.is_redirect() => "redirect",
+            Self::Http(_) => "http",
+            Self::Decode(_) => "decode",
+            Self::TooLarge(_) => "too-large",
+            Self::NotReady(_) => "not-ready",
+            Self::Closed => "closed",
+        }
+    }
+
+    pub(crate) fn transport(phase: Phase, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Transport(Box::new(TransportError { phase, source: source.into() }))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidInput(e) => e.fmt(f),
+            Self::Transport(e) => write!(f, "{} failed", e.phase),
+            Self::Timeout(t) => t.fmt(f),
+            Self::Refused(e) => e.fmt(f),
+            Self::Http(e) => e.fmt(f),
+            Self::Decode(e) => e.fmt(f),
+            Self::TooLarge(limit) => write!(f, "the answer is larger than the bound of {limit} bytes"),
+            Self::NotReady(why) => write!(f, "the stream is not ready ({why}); nothing was sent"),
+            Self::Closed => f.write_str("the stream is closed; nothing was sent"),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Transport(e) => Some(&*e.source),
+            Self::Decode(e) => e.source.as_ref().map(|e| e as _),
+            _ => None,
+        }
+    }
+}
+
+impl From<InvalidInput> for Error {
+    fn from(e: InvalidInput) -> Self {
+        Self::InvalidInput(Box::new(e))
+    }
+}
+
+/// So that a name of one's own type, whose conversion cannot fail, is taken where text is.
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// An argument that was refused before anything was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidInput {
+    field: &'static str,
+    reason: String,
+}
+
+impl InvalidInput {
+    pub(crate) fn new(field: &'static str, reason: impl Into<String>) -> Self {
+        Self { field, reason: reason.into() }
+    }
+
+    /// The argument's name, as the protocol spells it.
+    pub fn field(&self) -> &'static str {
+        self.field
+    }
+
+    /// What is wrong with it.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+impl fmt::Display for InvalidInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "invalid {}: {}", self.field, self.reason)
+    }
+}
+
+impl StdError for InvalidInput {}
+
+impl From<std::convert::Infallible> for InvalidInput {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// A connection that could not be made, or broke. The cause is the [`source`](StdError::source).
+#[derive(Debug)]
+pub struct TransportError {
+    phase: Phase,
+    source: Box<dyn StdError + Send + Sync>,
+}
+
+impl TransportError {
+    /// How far the call had come.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+}
+
+/// How far a call had come when its connection failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Looking up the host's name.
+    Resolve,
+    /// Opening the connection.
+    Connect,
+    /// The TLS handshake: a certificate that is not accepted, say.
+    Tls,
+    /// The WebSocket upgrade.
+    Upgrade,
+    /// After the call may have left.
+    Exchange,
+}
+
+impl Phase {
+    fn is_before_sending(self) -> bool {
+        matches!(self, Self::Resolve | Self::Connect | Self::Tls)
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Resolve => "resolving the host name",
+            Self::Connect => "connecting",
+            Self::Tls => "the TLS handshake",
+            Self::Upgrade => "the WebSocket upgrade",
+            Self::Exchange => "the connection",
+        })
+    }
+}
+
+/// Which time-out ran out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Timeout {
+    /// Looking up the host's name.
+    Resolve,
+    /// Opening the connection.
+    Connect,
+    /// Waiting for the next bytes of the answer.
+    Read,
+    /// The whole call.
+    Call,
+}
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Resolve => "resolving the host name took too long",
+            Self::Connect => "connecting took too long",
+            Self::Read => "no answer came in time",
+            Self::Call => "the call took too long",
+        })
+    }
+}
+
+/// The exchange's refusal of a call: its non-zero `code` with what it said beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The protocol's `code`.
+    pub code: Code,
+    /// The protocol's `reason`, a constant name such as `INVALID_BALANCE`; empty where it said none.
+    pub reason: String,
+    /// The protocol's `message` (or `err`), a sentence; empty where it said none.
+    pub message: String,
+    /// The protocol's `info`: what the refusal concerned, as JSON text; empty where it said none.
+    pub info: String,
+    /// The HTTP status that it came with; `None` on the stream.
+    pub status: Option<u16>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refused by the exchange: {}", self.code)?;
+        if !self.reason.is_empty() {
+            write!(f, " {}", self.reason)?;
+        }
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        Ok(())
+    }
+}
+
+/// An HTTP answer that is not the protocol's: its status, and the start of its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HttpError {
+    /// The status.
+    pub status: u16,
+    /// The start of the body, at most 512 bytes, with what is not text replaced.
+    pub body: String,
+    /// How long the server asks to wait (`Retry-After` in seconds).
+    pub retry_after: Option<Duration>,
+    /// Where a redirect points. It is not followed: the signature would go along.
+    pub location: Option<String>,
+}
+
+impl HttpError {
+    /// Whether the status is a redirect.
+    pub fn is_redirect(&self) -> bool {
+        (300..400).contains(&self.status)
+    }
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP status {}", self.status)?;
+        if let Some(location) = &self.location {
+            write!(f, ", a redirect to {location} that is not followed")?;
+        }
+        if let Some(wait) = self.retry_after {
+            write!(f, ", try again in {} s", wait.as_secs())?;
+        }
+        if self.body.is_empty() { f.write_str(", without a body") } else { write!(f, ": {}", self.body.escape_debug()) }
+    }
+}
+
+/// An answer that could not be read: where, and the text around it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct DecodeError {
+    /// What was being read: the call's path or the message's kind.
+    pub what: String,
+    /// The text around the place, at most 120 bytes.
+    pub near: String,
+    /// Line and column are of the whole text.
+    source: Option<serde_json::Error>,
+}
+
+impl DecodeError {
+    /// From the JSON reader's error and the text that it read.
+    pub(crate) fn new(what: impl Into<String>, text: &str, source: serde_json::Error) -> Self {
+        // serde_json counts columns in bytes, from 1, within the line.
+        let before: usize = text.split_inclusive('\n').take(source.line().saturating_sub(1)).map(str::len).sum();
+        let at = before + source.column();
+        Self { what: what.into(), near: around(text, at), source: Some(source) }
+    }
+
+    /// Something that JSON allows and the protocol does not.
+    pub(crate) fn shape(what: impl Into<String>, text: &str) -> Self {
+        Self { what: what.into(), near: around(text, 0), source: None }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot read {}", self.what)?;
+        if let Some(source) = &self.source {
+            write!(f, ": {source}")?;
+        }
+        write!(f, ", near: {}", self.near)
+    }
+}
+
+impl StdError for DecodeError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|e| e as _)
+    }
+}
+
+/// At most 120 bytes of the text around a place.
+fn around(text: &str, at: usize) -> String {
+    let start = (0..=at.saturating_sub(80).min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+    start_of(text.get(start..).unwrap_or_default().as_bytes(), 120)
+}
+
+/// The start of what may be text, at most `max` bytes of it.
+pub(crate) fn start_of(bytes: &[u8], max: usize) -> String {
+    let cut = bytes.get(..max).unwrap_or(bytes);
+    String::from_utf8_lossy(cut).trim_end_matches('\u{fffd}').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_small() {
+        assert!(size_of::<Error>() <= 32, "{}", size_of::<Error>());
+    }
+
+    #[test]
+    fn says_whether_the_exchange_may_have_acted() {
+        let refused = |code| {
+            Error::Refused(Box::new(Refusal {
+                code: Code::new(code),
+                reason: String::new(),
+                message: String::new(),
+                info: String::new(),
+                status: Some(200),
+            }))
+        };
+        let http = |status| {
+            Error::Http(Box::new(HttpError { status, body: String::new(), retry_after: None, location: None }))
+        };
+        for (error, acted, retry) in [
+            (InvalidInput::new("symbol", "no").into(), false, false),
+            (Error::transport(Phase::Resolve, "x"), false, true),
+            (Error::transport(Phase::Connect, "x"), false, true),
+            (Error::transport(Phase::Tls, "x"), false, false),
+            (Error::transport(Phase::Exchange, "x"), true, true),
+            (Error::Timeout(Timeout::Connect), false, true),
+            (Error::Timeout(Timeout::Read), true, true),
+            (refused(300_011), false, false),
+            (refused(510_001), true, true),
+            (refused(100_101), true, true),
+            (http(429), true, true),
+            (http(403), true, false),
+            (http(502), true, true),
+            (Error::TooLarge(1), true, false),
+            (Error::NotReady("connecting"), false, true),
+            (Error::Closed, false, false),
+        ] {
+            assert_eq!((error.may_have_executed(), error.is_retryable()), (acted, retry), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_decoding_error_shows_the_text_around_the_place() {
+        let text = format!("[{}\n\"good\", é{{bad}}]", "1,".repeat(500));
+        let source = serde_json::from_str::<serde_json::Value>(&text).unwrap_err();
+        let error = DecodeError::new("assets", &text, source);
+        assert!(error.near.contains("é{bad}"), "{}", error.near);
+        assert!(error.near.len() <= 120);
+    }
+}

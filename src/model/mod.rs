@@ -1,0 +1,9 @@
+//! The nouns of the protocol: what calls answer and streams deliver, with the wire's names in JSON.
+
+mod level;
+mod market;
+mod rows;
+
+pub use level::Level;
+pub use market::*;
+pub use rows::{Rows, Unreadable};
