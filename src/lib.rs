@@ -8,9 +8,11 @@ mod label;
 pub mod model;
 mod symbol;
 mod text;
+mod ws;
 
 pub use code::{Code, CodeGroup};
 pub use decimal::{DecimalError, parse_decimal};
 pub use error::{DecodeError, Error, HttpError, InvalidInput, Phase, Refusal, Result, Timeout, TransportError};
 pub use rust_decimal::Decimal;
 pub use symbol::{Asset, OrderId, Symbol};
+pub use ws::wire::{AuthAck, Message, Refused, SubAck};

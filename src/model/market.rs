@@ -556,6 +556,9 @@ pub struct Trades {
     /// Where they come from (`m`).
     #[serde(rename = "m")]
     pub kind: TradesKind,
+    /// The request's `id`, echoed by the answer to `market-trades`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Box<str>>,
     /// The product (`symbol`).
     pub symbol: Symbol,
     /// The trades, as sent (`data`).
