@@ -1,6 +1,8 @@
 //! A blocking client for the BitMax (AscendEX) Pro API.
 
+mod client;
 mod code;
+mod config;
 mod de;
 mod decimal;
 mod error;
@@ -8,9 +10,12 @@ mod label;
 pub mod model;
 mod symbol;
 mod text;
+mod tls;
 mod ws;
 
+pub use client::Client;
 pub use code::{Code, CodeGroup};
+pub use config::{ClientBuilder, Endpoint};
 pub use decimal::{DecimalError, parse_decimal};
 pub use error::{DecodeError, Error, HttpError, InvalidInput, Phase, Refusal, Result, Timeout, TransportError};
 pub use rust_decimal::Decimal;

@@ -1,0 +1,311 @@
+//! What a client is set to: which exchange it speaks to, its time-outs and its bounds.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::error::{InvalidInput, Result};
+use crate::tls::Roots;
+
+/// Where an exchange is: the base addresses of its REST interface and of its stream.
+///
+/// There is no default: a program says which exchange it means.
+///
+/// ```
+/// use bitmax::Endpoint;
+/// let own = Endpoint::new("http://127.0.0.1:8080/", "ws://127.0.0.1:8080")?;
+/// assert_eq!(own.rest(), "http://127.0.0.1:8080");
+/// assert!(Endpoint::new("ftp://example.com", "ws://example.com").is_err());
+/// # Ok::<(), bitmax::InvalidInput>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    rest: Cow<'static, str>,
+    ws: Cow<'static, str>,
+}
+
+impl Endpoint {
+    /// AscendEX, live: `https://ascendex.com` and `wss://ascendex.com`.
+    pub const ASCENDEX: Self =
+        Self { rest: Cow::Borrowed("https://ascendex.com"), ws: Cow::Borrowed("wss://ascendex.com") };
+
+    /// BitMax, the same exchange by its older name: `https://bitmax.io` and `wss://bitmax.io`.
+    pub const BITMAX: Self = Self { rest: Cow::Borrowed("https://bitmax.io"), ws: Cow::Borrowed("wss://bitmax.io") };
+
+    /// Any other: a sandbox, a proxy, a recorder.
+    ///
+    /// `rest` begins with `http://` or `https://`, `ws` with `ws://` or `wss://`. A path stands before every
+    /// path of the protocol; slashes at the end are taken off.
+    ///
+    /// # Errors
+    /// [`InvalidInput`] naming `rest` or `ws` when the address has another scheme, no host, a user name, a
+    /// query or a fragment, or holds what no address may hold.
+    pub fn new(rest: impl Into<String>, ws: impl Into<String>) -> Result<Self, InvalidInput> {
+        Ok(Self {
+            rest: Cow::Owned(base("rest", rest.into(), ["http", "https"])?),
+            ws: Cow::Owned(base("ws", ws.into(), ["ws", "wss"])?),
+        })
+    }
+
+    /// The base of the REST interface, without a slash at its end.
+    pub fn rest(&self) -> &str {
+        &self.rest
+    }
+
+    /// The base of the stream, without a slash at its end.
+    pub fn ws(&self) -> &str {
+        &self.ws
+    }
+}
+
+/// Whether a base address asks for TLS.
+pub(crate) fn is_secure(base: &str) -> bool {
+    base.starts_with("https:") || base.starts_with("wss:")
+}
+
+/// Whether a base address is of this machine, so that what is sent there does not leave it.
+pub(crate) fn is_loopback(base: &str) -> bool {
+    let host = base.split_once("://").and_then(|(_, rest)| split_authority(rest)).map_or("", |parts| parts.0);
+    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    literal.eq_ignore_ascii_case("localhost") || literal.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}
+
+/// Checks a base address and takes the slashes off its end.
+fn base(field: &'static str, mut url: String, schemes: [&str; 2]) -> Result<String, InvalidInput> {
+    let wrong = |why: &str| Err(InvalidInput::new(field, format!("{url:?} {why}")));
+    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| schemes.contains(scheme)) else {
+        return wrong(&format!("does not begin with {}:// or {}://", schemes[0], schemes[1]));
+    };
+    if rest.bytes().any(|b| !b.is_ascii_graphic() || b"?#@\\\"<>^`{|}".contains(&b)) {
+        return wrong("is not the address of a host and a path alone");
+    }
+    match split_authority(rest) {
+        Some((host, port)) if is_host(host) && port.is_none_or(|port| port.parse().is_ok_and(|n: u16| n > 0)) => {}
+        _ => return wrong("has no valid host and port"),
+    }
+    let end = scheme.len() + "://".len() + rest.trim_end_matches('/').len();
+    url.truncate(end);
+    Ok(url)
+}
+
+/// Host and port of what follows `://`.
+fn split_authority(rest: &str) -> Option<(&str, Option<&str>)> {
+    let authority = rest.split('/').next()?;
+    // The colons of an IPv6 address stand in brackets.
+    let colon = authority.rfind(':').filter(|at| authority.get(*at..).is_some_and(|tail| !tail.contains(']')));
+    match colon {
+        Some(at) => Some((authority.get(..at)?, authority.get(at + 1..))),
+        None => Some((authority, None)),
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok()),
+        None => {
+            host.bytes().any(|b| b.is_ascii_alphanumeric())
+                && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+        }
+    }
+}
+
+/// What REST calls are set to.
+#[derive(Debug, Clone)]
+pub(crate) struct RestConfig {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) read_timeout: Duration,
+    pub(crate) call_timeout: Duration,
+    pub(crate) idle_age: Duration,
+    pub(crate) max_body: u64,
+}
+
+/// Settings of a [`Client`], made by [`Client::builder`].
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct ClientBuilder {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) user_agent: String,
+    pub(crate) roots: Roots,
+    pub(crate) rest: RestConfig,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            user_agent: concat!("bitmax-rs/", env!("CARGO_PKG_VERSION")).to_owned(),
+            roots: Roots::default(),
+            rest: RestConfig {
+                connect_timeout: Duration::from_secs(5),
+                read_timeout: Duration::from_secs(10),
+                call_timeout: Duration::from_secs(10),
+                idle_age: Duration::from_secs(4),
+                max_body: 16 << 20,
+            },
+        }
+    }
+
+    /// How long a REST call may look up the host's name, and again how long it may take to open a
+    /// connection, TLS included. Defaults to 5 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.rest.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a REST call waits for the next bytes of an answer. Defaults to 10 s.
+    pub fn read_timeout(mut self, timeout: Duration) -> Self {
+        self.rest.read_timeout = timeout;
+        self
+    }
+
+    /// How long a REST call may take as a whole, from looking up the name to the last byte of the answer.
+    /// Defaults to 10 s.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.rest.call_timeout = timeout;
+        self
+    }
+
+    /// For how long an unused connection of REST calls is kept for the next one. Defaults to 4 s.
+    ///
+    /// It is to be shorter than the server's own patience (5 s is the shortest in common use): a call that
+    /// goes out on a connection that the server is just closing fails, and may have been executed.
+    pub fn idle_connection_age(mut self, age: Duration) -> Self {
+        self.rest.idle_age = age;
+        self
+    }
+
+    /// The largest body of a REST answer that is read, in bytes. Defaults to 16 MiB.
+    pub fn max_body_size(mut self, bytes: u64) -> Self {
+        self.rest.max_body = bytes;
+        self
+    }
+
+    /// The `User-Agent` of REST calls and of the stream's upgrade. Defaults to `bitmax-rs/` and the version
+    /// of this crate.
+    pub fn user_agent(mut self, name: impl Into<String>) -> Self {
+        self.user_agent = name.into();
+        self
+    }
+
+    /// A certificate, as DER, that is trusted to sign servers' certificates. Given once or several times,
+    /// such certificates replace the built-in ones. Defaults to none: those of the web (Mozilla's) are trusted.
+    #[cfg(feature = "rustls")]
+    pub fn root_certificate(mut self, der: &[u8]) -> Self {
+        self.roots.add(der);
+        self
+    }
+
+    /// Makes the client. Nothing is sent.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput) when a setting is not usable: a time-out or a bound of
+    /// zero, a user agent that cannot be sent, a root certificate that is none, an `https` or `wss` address without
+    /// the feature `rustls`.
+    pub fn build(self) -> Result<Client> {
+        let rest = &self.rest;
+        for (field, time) in [
+            ("connect_timeout", rest.connect_timeout),
+            ("read_timeout", rest.read_timeout),
+            ("call_timeout", rest.call_timeout),
+        ] {
+            if time.is_zero() {
+                return Err(InvalidInput::new(field, "is zero").into());
+            }
+        }
+        if rest.max_body == 0 {
+            return Err(InvalidInput::new("max_body_size", "is zero").into());
+        }
+        if self.user_agent.is_empty() || self.user_agent.bytes().any(|b| !(b' '..=b'~').contains(&b)) {
+            return Err(InvalidInput::new("user_agent", "is empty or not printable ASCII").into());
+        }
+        if !cfg!(feature = "rustls") {
+            for (field, url) in [("rest", self.endpoint.rest()), ("ws", self.endpoint.ws())] {
+                if is_secure(url) {
+                    return Err(InvalidInput::new(field, format!("{url} needs the feature rustls")).into());
+                }
+            }
+        }
+        Client::new(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_checked_and_trimmed() {
+        for (rest, kept) in [
+            ("https://ascendex.com", "https://ascendex.com"),
+            ("http://127.0.0.1:80//", "http://127.0.0.1:80"),
+            ("http://[::1]:8080/", "http://[::1]:8080"),
+            ("http://host/some/path/", "http://host/some/path"),
+        ] {
+            assert_eq!(Endpoint::new(rest, "ws://host").unwrap().rest(), kept);
+        }
+        assert_eq!(Endpoint::new("http://host", "wss://host/").unwrap().ws(), "wss://host");
+        for bad in [
+            "",
+            "host",
+            "ftp://host",
+            "ws://host",
+            "HTTP://host",
+            "http://",
+            "http:///path",
+            "http://:80",
+            "http://host:",
+            "http://host:0",
+            "http://host:65536",
+            "http://host:x",
+            "http://a b",
+            "http://user:pass@host",
+            "http://host?x=1",
+            "http://host/#x",
+            "http://[::1",
+            "http://[x]",
+            "http://hôst",
+            "http://host/\n",
+            "http://-",
+        ] {
+            assert_eq!(Endpoint::new(bad, "ws://host").unwrap_err().field(), "rest", "{bad}");
+        }
+        assert_eq!(Endpoint::new("http://host", "http://host").unwrap_err().field(), "ws");
+    }
+
+    #[test]
+    fn loopback_is_told() {
+        for url in ["http://127.0.0.1:1/x", "ws://127.9.9.9", "https://[::1]:2", "http://localhost", "ws://LocalHost:3"]
+        {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in [
+            "http://ascendex.com",
+            "http://10.0.0.1",
+            "http://[::2]",
+            "http://localhost.example",
+            "http://127.0.0.1.example",
+        ] {
+            assert!(!is_loopback(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn unusable_settings_are_refused() {
+        let builder = || Client::builder(Endpoint::new("http://127.0.0.1:1", "ws://127.0.0.1:1").unwrap());
+        assert!(builder().build().is_ok());
+        for (builder, field) in [
+            (builder().connect_timeout(Duration::ZERO), "connect_timeout"),
+            (builder().read_timeout(Duration::ZERO), "read_timeout"),
+            (builder().call_timeout(Duration::ZERO), "call_timeout"),
+            (builder().max_body_size(0), "max_body_size"),
+            (builder().user_agent(""), "user_agent"),
+            (builder().user_agent("a\r\nb: c"), "user_agent"),
+        ] {
+            match builder.build().unwrap_err() {
+                crate::Error::InvalidInput(e) => assert_eq!(e.field(), field),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
