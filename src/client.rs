@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::config::{ClientBuilder, Endpoint};
 use crate::error::Result;
+use crate::ws::{StreamBuilder, Target};
 
 /// A client of one exchange.
 ///
@@ -16,6 +17,8 @@ pub struct Client {
 #[derive(Debug)]
 struct Shared {
     settings: ClientBuilder,
+    #[cfg(feature = "rustls")]
+    tls: Arc<rustls::ClientConfig>,
 }
 
 impl Client {
@@ -32,12 +35,31 @@ impl Client {
     }
 
     pub(crate) fn new(settings: ClientBuilder) -> Result<Self> {
-        Ok(Self { shared: Arc::new(Shared { settings }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                #[cfg(feature = "rustls")]
+                tls: crate::tls::client_config(&settings.roots)?,
+                settings,
+            }),
+        })
     }
 
     /// The exchange that it speaks to.
     pub fn endpoint(&self) -> &Endpoint {
         &self.shared.settings.endpoint
+    }
+
+    /// Begins a stream of public market data: one socket, one thread.
+    pub fn stream(&self) -> StreamBuilder {
+        let Shared { settings, .. } = &*self.shared;
+        // Any account group serves for public data.
+        let url = format!("{}/0/api/pro/v1/stream", settings.endpoint.ws());
+        StreamBuilder::new(Target::new(
+            url,
+            &settings.user_agent,
+            #[cfg(feature = "rustls")]
+            &self.shared.tls,
+        ))
     }
 }
 

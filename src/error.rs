@@ -34,6 +34,8 @@ pub enum Error {
     NotReady(&'static str),
     /// The stream is closed for good; nothing was sent.
     Closed,
+    /// The server closed the connection.
+    ClosedByServer(Box<CloseFrame>),
 }
 
 impl Error {
@@ -48,7 +50,7 @@ impl Error {
             Self::Transport(e) => !e.phase.is_before_sending(),
             Self::Timeout(t) => !matches!(t, Timeout::Resolve | Timeout::Connect),
             Self::Refused(r) => r.code.is_server_failure(),
-            Self::Http(_) | Self::Decode(_) | Self::TooLarge(_) => true,
+            Self::Http(_) | Self::Decode(_) | Self::TooLarge(_) | Self::ClosedByServer(_) => true,
         }
     }
 
@@ -58,7 +60,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Transport(e) => e.phase != Phase::Tls,
-            Self::Timeout(_) | Self::NotReady(_) => true,
+            Self::Timeout(_) | Self::NotReady(_) | Self::ClosedByServer(_) => true,
             Self::Refused(r) => r.code.is_server_failure() || r.code == Code::TOO_MANY_REQUESTS,
             Self::Http(e) => e.status == 429 || e.status >= 500,
             Self::InvalidInput(_) | Self::Decode(_) | Self::TooLarge(_) | Self::Closed => false,
@@ -78,6 +80,7 @@ impl Error {
             Self::TooLarge(_) => "too-large",
             Self::NotReady(_) => "not-ready",
             Self::Closed => "closed",
+            Self::ClosedByServer(_) => "closed-by-server",
         }
     }
 
@@ -98,6 +101,7 @@ impl fmt::Display for Error {
             Self::TooLarge(limit) => write!(f, "the answer is larger than the bound of {limit} bytes"),
             Self::NotReady(why) => write!(f, "the stream is not ready ({why}); nothing was sent"),
             Self::Closed => f.write_str("the stream is closed; nothing was sent"),
+            Self::ClosedByServer(e) => e.fmt(f),
         }
     }
 }
@@ -218,10 +222,14 @@ pub enum Timeout {
     Resolve,
     /// Opening the connection.
     Connect,
+    /// Waiting for the stream's greeting.
+    Greeting,
     /// Waiting for the next bytes of the answer.
     Read,
     /// The whole call.
     Call,
+    /// Waiting for any sign of life on the stream.
+    Silence,
 }
 
 impl fmt::Display for Timeout {
@@ -229,8 +237,10 @@ impl fmt::Display for Timeout {
         f.write_str(match self {
             Self::Resolve => "resolving the host name took too long",
             Self::Connect => "connecting took too long",
+            Self::Greeting => "the stream was not greeted in time",
             Self::Read => "no answer came in time",
             Self::Call => "the call took too long",
+            Self::Silence => "the stream was silent for too long",
         })
     }
 }
@@ -295,6 +305,29 @@ impl fmt::Display for HttpError {
             write!(f, ", try again in {} s", wait.as_secs())?;
         }
         if self.body.is_empty() { f.write_str(", without a body") } else { write!(f, ": {}", self.body.escape_debug()) }
+    }
+}
+
+/// How the server closed the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CloseFrame {
+    /// The WebSocket close code; `None` where the connection ended without one.
+    pub code: Option<u16>,
+    /// The reason that came with it; often empty.
+    pub reason: String,
+}
+
+impl fmt::Display for CloseFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server closed the connection")?;
+        if let Some(code) = self.code {
+            write!(f, " with code {code}")?;
+        }
+        if !self.reason.is_empty() {
+            write!(f, ": {}", self.reason.escape_debug())?;
+        }
+        Ok(())
     }
 }
 
@@ -393,6 +426,7 @@ mod tests {
             (Error::TooLarge(1), true, false),
             (Error::NotReady("connecting"), false, true),
             (Error::Closed, false, false),
+            (Error::ClosedByServer(Box::new(CloseFrame { code: Some(1001), reason: String::new() })), true, true),
         ] {
             assert_eq!((error.may_have_executed(), error.is_retryable()), (acted, retry), "{error}");
         }

@@ -1,6 +1,7 @@
 //! A blocking client for the BitMax (AscendEX) Pro API.
 
 mod client;
+mod clock;
 mod code;
 mod config;
 mod de;
@@ -17,7 +18,13 @@ pub use client::Client;
 pub use code::{Code, CodeGroup};
 pub use config::{ClientBuilder, Endpoint};
 pub use decimal::{DecimalError, parse_decimal};
-pub use error::{DecodeError, Error, HttpError, InvalidInput, Phase, Refusal, Result, Timeout, TransportError};
+pub use error::{
+    CloseFrame, DecodeError, Error, HttpError, InvalidInput, Phase, Refusal, Result, Timeout, TransportError,
+};
 pub use rust_decimal::Decimal;
 pub use symbol::{Asset, OrderId, Symbol};
 pub use ws::wire::{AuthAck, Message, Refused, SubAck};
+pub use ws::{
+    Channel, CloseReason, Direction, Event, Iter, Lag, Outage, Stream, StreamBuilder, StreamHandle, SubscriptionFailed,
+    Timed, Undecodable, Unknown,
+};

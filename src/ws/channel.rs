@@ -1,0 +1,190 @@
+//! What a stream can be subscribed to.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::InvalidInput;
+use crate::model::BarInterval;
+use crate::symbol::{Asset, Symbol};
+
+/// A channel of the stream with its arguments: `bbo:BTC/USDT,ETH/USDT` on the wire.
+///
+/// A bad argument does not fail here but where the channel is used:
+/// [`connect`](crate::StreamBuilder::connect) or [`subscribe`](crate::StreamHandle::subscribe) refuse it,
+/// with nothing sent.
+///
+/// ```
+/// use bitmax::{Channel, model::BarInterval};
+/// let quotes = Channel::bbo(["BTC/USDT", "ETH/USDT"]);
+/// let bars = Channel::bar(BarInterval::Min1, ["BTC/USDT"]);
+/// assert_eq!("bbo:BTC/USDT,ETH/USDT".parse(), Ok(quotes));
+/// assert_eq!("bar:1:BTC/USDT".parse(), Ok(bars));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    topics: Result<Vec<Topic>, InvalidInput>,
+}
+
+impl Channel {
+    /// The best bid and ask: [`Bbo`](crate::model::Bbo) at each change. The protocol's `bbo:<symbol>`.
+    pub fn bbo<S: TryInto<Symbol>>(symbols: impl IntoIterator<Item = S>) -> Self
+    where
+        InvalidInput: From<S::Error>,
+    {
+        Self::of_symbols("bbo", symbols)
+    }
+
+    /// Changes of the order book, gathered over 300 ms: [`Depth`](crate::model::Depth). They need a
+    /// snapshot to start from: see [`OrderBook`](crate::OrderBook). The protocol's `depth:<symbol>`.
+    pub fn depth<S: TryInto<Symbol>>(symbols: impl IntoIterator<Item = S>) -> Self
+    where
+        InvalidInput: From<S::Error>,
+    {
+        Self::of_symbols("depth", symbols)
+    }
+
+    /// Trades as they happen: [`Trades`](crate::model::Trades). The protocol's `trades:<symbol>`.
+    pub fn trades<S: TryInto<Symbol>>(symbols: impl IntoIterator<Item = S>) -> Self
+    where
+        InvalidInput: From<S::Error>,
+    {
+        Self::of_symbols("trades", symbols)
+    }
+
+    /// Bars of one length: [`Bar`](crate::model::Bar) at each change of the current one. The protocol's
+    /// `bar:<interval>:<symbol>`.
+    pub fn bar<S: TryInto<Symbol>>(interval: BarInterval, symbols: impl IntoIterator<Item = S>) -> Self
+    where
+        InvalidInput: From<S::Error>,
+    {
+        if !interval.is_known() {
+            return Self {
+                topics: Err(InvalidInput::new("interval", format!("{:?} is not an interval", interval.as_str()))),
+            };
+        }
+        Self::of_symbols(&format!("bar:{interval}"), symbols)
+    }
+
+    /// Day summaries, an older form of bars: [`Bar`](crate::model::Bar). The protocol's `summary:<symbol>`.
+    pub fn summary<S: TryInto<Symbol>>(symbols: impl IntoIterator<Item = S>) -> Self
+    where
+        InvalidInput: From<S::Error>,
+    {
+        Self::of_symbols("summary", symbols)
+    }
+
+    /// Reference prices for margin: [`RefPrice`](crate::model::RefPrice). The protocol's `ref-px:<asset>`.
+    pub fn ref_px<A: TryInto<Asset>>(assets: impl IntoIterator<Item = A>) -> Self
+    where
+        InvalidInput: From<A::Error>,
+    {
+        Self::of("ref-px", assets.into_iter().map(|asset| asset.try_into().map(|a: Asset| a.as_str().into())))
+    }
+
+    fn of_symbols<S: TryInto<Symbol>>(prefix: &str, symbols: impl IntoIterator<Item = S>) -> Self
+    where
+        InvalidInput: From<S::Error>,
+    {
+        Self::of(prefix, symbols.into_iter().map(|symbol| symbol.try_into().map(|s: Symbol| s.as_str().into())))
+    }
+
+    fn of<E>(prefix: &str, arguments: impl Iterator<Item = Result<Box<str>, E>>) -> Self
+    where
+        InvalidInput: From<E>,
+    {
+        let topics = arguments.map(|argument| Ok(Topic { prefix: prefix.into(), argument: argument? }));
+        let topics = match topics.collect::<Result<Vec<_>, InvalidInput>>() {
+            Ok(none) if none.is_empty() => Err(InvalidInput::new("ch", format!("{prefix} needs at least one symbol"))),
+            other => other,
+        };
+        Self { topics }
+    }
+
+    /// The single subscriptions that the channel stands for.
+    pub(crate) fn into_topics(self) -> Result<Vec<Topic>, InvalidInput> {
+        self.topics
+    }
+}
+
+/// Reads a channel as it is written on the wire.
+impl FromStr for Channel {
+    type Err = InvalidInput;
+
+    fn from_str(text: &str) -> Result<Self, InvalidInput> {
+        let (prefix, arguments) = text.rsplit_once(':').unwrap_or((text, ""));
+        let symbols = arguments.split(',');
+        let channel = match prefix.split_once(':') {
+            None if matches!(prefix, "bbo" | "depth" | "trades" | "summary") => Self::of_symbols(prefix, symbols),
+            None if prefix == "ref-px" => Self::ref_px(symbols),
+            Some(("bar", interval)) => Self::bar(BarInterval::from_text(interval), symbols),
+            _ => return Err(InvalidInput::new("ch", format!("{text:?} is not a channel such as bbo:BTC/USDT"))),
+        };
+        channel.into_topics().map(|topics| Self { topics: Ok(topics) })
+    }
+}
+
+/// One subscription: a channel and one argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Topic {
+    /// `bbo`, `bar:1`.
+    pub(crate) prefix: Box<str>,
+    /// A symbol or an asset.
+    pub(crate) argument: Box<str>,
+}
+
+impl Topic {
+    /// Whether `channel` of an acknowledgement names this subscription, alone or among others.
+    pub(crate) fn is_named_by(&self, channel: &str) -> bool {
+        channel.rsplit_once(':').is_some_and(|(prefix, arguments)| {
+            *prefix == *self.prefix && arguments.split(',').any(|a| *a == *self.argument)
+        })
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.prefix, self.argument)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_are_read_as_they_are_written() {
+        let topics = "bar:1d:BTC/USDT,BTC-PERP".parse::<Channel>().unwrap().into_topics().unwrap();
+        let texts: Vec<_> = topics.iter().map(Topic::to_string).collect();
+        assert_eq!(texts, ["bar:1d:BTC/USDT", "bar:1d:BTC-PERP"]);
+        assert_eq!("ref-px:BTC".parse(), Ok(Channel::ref_px(["BTC"])));
+    }
+
+    #[test]
+    fn bad_channels_are_refused() {
+        for (text, field) in [
+            ("", "ch"),
+            ("bbo", "symbol"),
+            ("bbo:", "symbol"),
+            ("bbo:btc/usdt", "symbol"),
+            ("bbo:BTC/USDT,", "symbol"),
+            ("ticker:BTC/USDT", "ch"),
+            ("bar:BTC/USDT", "ch"),
+            ("bar:7:BTC/USDT", "interval"),
+            ("bar:1:2:BTC/USDT", "interval"),
+            ("ref-px:BTC/USDT", "asset"),
+        ] {
+            assert_eq!(text.parse::<Channel>().unwrap_err().field(), field, "{text}");
+        }
+        assert_eq!(Channel::bbo([""; 0]).into_topics().unwrap_err().field(), "ch");
+    }
+
+    #[test]
+    fn an_acknowledgement_names_one_or_several() {
+        let topic = Topic { prefix: "bar:1".into(), argument: "BTC/USDT".into() };
+        for (channel, named) in
+            [("bar:1:BTC/USDT", true), ("bar:1:ETH/USDT,BTC/USDT", true), ("bar:5:BTC/USDT", false), ("bar:1", false)]
+        {
+            assert_eq!(topic.is_named_by(channel), named, "{channel}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What a stream delivers.
+
+use std::ops::Deref;
+use std::time::Duration;
+
+use crate::error::{DecodeError, Error, Refusal};
+use crate::model::{Bar, Bbo, Depth, RefPrice, Trades};
+
+/// Something that a stream delivers, in the order in which it happened. At most 128 bytes.
+///
+/// The life of a connection reads `Connected`, `Subscribed` for each subscription, data, and when the
+/// connection breaks: `Disconnected`, `ConnectFailed` for each attempt in vain, `Reconnected`, `Subscribed`
+/// again. The last event is always `Closed`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The first connection is up: the server has greeted.
+    Connected {
+        /// Whether the session is authenticated.
+        authenticated: bool,
+    },
+    /// The connection is gone and will be made again. Books that were followed are no longer true.
+    Disconnected(Box<Outage>),
+    /// An attempt to connect again failed.
+    ConnectFailed(Box<Outage>),
+    /// The connection is up again, and every subscription is asked for again.
+    Reconnected {
+        /// The number of attempts that it took.
+        attempts: u32,
+        /// How long there was no connection.
+        down_for: Duration,
+    },
+    /// A subscription is in force (`sub`). The text is the channel with one argument: `bbo:BTC/USDT`.
+    Subscribed(Box<str>),
+    /// A subscription has ended (`unsub`). Data under way can still arrive.
+    Unsubscribed(Box<str>),
+    /// A subscription was refused, and is given up; or was not acknowledged.
+    SubscriptionFailed(Box<SubscriptionFailed>),
+    /// The best bid and ask (`bbo`).
+    Bbo(Timed<Bbo>),
+    /// An order book or changes to one (`depth`, `depth-snapshot`).
+    Depth(Timed<Depth>),
+    /// Trades (`trades`).
+    Trades(Timed<Trades>),
+    /// A bar (`bar`, `summary`).
+    Bar(Box<Timed<Bar>>),
+    /// A reference price for margin (`ref-px`).
+    RefPrice(Timed<RefPrice>),
+    /// The consumer was too slow: market data was dropped here. Nothing else is ever dropped.
+    Lagged(Lag),
+    /// The server refused something that no request of this stream is known for (`error`).
+    Refused(Box<Refusal>),
+    /// A message that this version does not know.
+    Unknown(Box<Timed<Unknown>>),
+    /// A text that could not be read.
+    Undecodable(Box<Timed<Undecodable>>),
+    /// The stream has ended; nothing follows.
+    Closed(CloseReason),
+}
+
+/// Data with the local time of its receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timed<T> {
+    /// When it was read from the socket: UTC nanoseconds by this machine's clock.
+    pub received: u64,
+    /// The data.
+    pub data: T,
+}
+
+impl<T> Deref for Timed<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.data
+    }
+}
+
+/// Why there is no connection, and what happens next.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outage {
+    /// What went wrong.
+    pub error: Error,
+    /// How long until the next attempt.
+    pub retry_in: Duration,
+}
+
+/// A subscription that was refused, or not acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SubscriptionFailed {
+    /// The channel with one argument: `bbo:BTC/USDT`.
+    pub channel: Box<str>,
+    /// The server's refusal: the subscription is given up. `None`: the server has twice said nothing; the
+    /// subscription stays wanted and its data, should it come, is delivered.
+    pub refusal: Option<Refusal>,
+}
+
+/// How much market data was dropped for a slow consumer.
+///
+/// What follows are the newest best bids and asks and bars of what was dropped. A book that is followed
+/// notices the gap; trades are gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lag {
+    /// Dropped messages by channel: `bbo:BTC/USDT`.
+    pub dropped: Vec<(Box<str>, u64)>,
+}
+
+/// A message that this version does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unknown {
+    /// Its kind (`m`), where it has one.
+    pub kind: Option<String>,
+    /// The text, as it came.
+    pub text: String,
+}
+
+/// A text that could not be read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Undecodable {
+    /// The text, as it came; of binary data what is text in it.
+    pub text: String,
+    /// Why it could not be read.
+    pub error: DecodeError,
+}
+
+/// Why a stream ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The program asked for it.
+    Requested,
+    /// There was no (further) attempt to connect after this failure.
+    GaveUp(Box<Error>),
+    /// The stream's thread failed: a defect of this crate.
+    Failed,
+}
+
+impl Event {
+    /// Whether this is market data, which may be dropped for a slow consumer, and of which channel.
+    pub(crate) fn market_channel(&self) -> Option<String> {
+        Some(match self {
+            Self::Bbo(bbo) => format!("bbo:{}", bbo.symbol),
+            Self::Depth(depth) if depth.kind.is_snapshot() => format!("depth-snapshot:{}", depth.symbol),
+            Self::Depth(depth) => format!("depth:{}", depth.symbol),
+            Self::Trades(trades) => format!("trades:{}", trades.symbol),
+            Self::Bar(bar) => format!("bar:{}:{}", bar.interval, bar.symbol),
+            Self::RefPrice(price) => format!("ref-px:{}", price.asset),
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn is_market_data(&self) -> bool {
+        matches!(self, Self::Bbo(_) | Self::Depth(_) | Self::Trades(_) | Self::Bar(_) | Self::RefPrice(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_small() {
+        assert!(size_of::<Event>() <= 128, "{}", size_of::<Event>());
+    }
+}

@@ -1,0 +1,424 @@
+//! The stream's thread: one owner of the socket, waiting for it, for a command and for a deadline at once.
+
+mod connect;
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::mpsc::{self, TryRecvError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Token, Waker};
+use tungstenite::error::CapacityError;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{CloseFrame as WsCloseFrame, WebSocketConfig};
+use tungstenite::{Error as WsError, Message, WebSocket};
+
+pub(crate) use connect::Target;
+use connect::{Attempt, Io, Progress};
+
+use super::channel::Topic;
+use super::event::{CloseReason, Event};
+use super::queue::{EventReceiver, EventSender, queue};
+use super::session::{Command, Output, Session, SessionConfig};
+use super::tap::{Direction, Tap};
+use crate::clock::wall_nanos;
+use crate::error::{CloseFrame, Error, Phase, Result};
+
+const SOCKET: Token = Token(0);
+const WAKER: Token = Token(1);
+/// Messages read before commands and deadlines are looked at again, so that a flood does not starve them.
+const TURN: usize = 64;
+/// How long the server may take to answer the closing of the connection.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// Texts not yet taken by the network; more means that the server has stopped reading.
+const MAX_UNSENT: usize = 1 << 20;
+
+/// What the thread is made from.
+pub(crate) struct Settings {
+    pub(crate) target: Target,
+    pub(crate) session: SessionConfig,
+    pub(crate) topics: Vec<Topic>,
+    /// The largest message that is taken, in bytes.
+    pub(crate) max_message: usize,
+    /// Market events that may wait for the consumer.
+    pub(crate) max_queued: usize,
+    pub(crate) tap: Option<Tap>,
+}
+
+/// What reaches the thread.
+enum Inbox {
+    Command(Command),
+    /// The addresses of the host's name, for the attempt of this number.
+    Resolved(u64, io::Result<Vec<SocketAddr>>),
+    /// The consumer has caught up.
+    Resume,
+}
+
+/// The way to the thread, for any thread.
+#[derive(Clone)]
+pub(crate) struct Remote {
+    inbox: mpsc::Sender<Inbox>,
+    waker: Arc<Waker>,
+}
+
+impl Remote {
+    /// # Errors
+    /// [`Error::Closed`] when the thread has ended.
+    pub(crate) fn command(&self, command: Command) -> Result<()> {
+        self.post(Inbox::Command(command))
+    }
+
+    fn post(&self, message: Inbox) -> Result<()> {
+        self.inbox.send(message).map_err(|_| Error::Closed)?;
+        self.waker.wake().map_err(|e| Error::transport(Phase::Exchange, e))
+    }
+}
+
+/// The thread and the two ways to it.
+pub(crate) struct Running {
+    pub(crate) remote: Remote,
+    pub(crate) events: EventReceiver,
+    pub(crate) thread: JoinHandle<()>,
+    /// Tells once whether the first connection came about.
+    pub(crate) first: mpsc::Receiver<Result<()>>,
+}
+
+/// Starts the thread.
+pub(crate) fn spawn(settings: Settings) -> Result<Running> {
+    let setup = |e: io::Error| Error::transport(Phase::Connect, e);
+    let poll = Poll::new().map_err(setup)?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(setup)?);
+    let (inbox, commands) = mpsc::channel();
+    let remote = Remote { inbox, waker };
+    let resume = remote.clone();
+    let (sender, events) = queue(settings.max_queued, move || {
+        if resume.post(Inbox::Resume).is_err() {
+            log::trace!("the stream has ended");
+        }
+    });
+    let (first_sender, first) = mpsc::channel();
+    let seed = getrandom::u64().map_err(|e| Error::transport(Phase::Connect, e))?;
+    let driver = Driver {
+        poll,
+        commands,
+        remote: remote.clone(),
+        events: sender,
+        first: Some(first_sender),
+        websocket: WebSocketConfig::default()
+            .read_buffer_size(16 * 1024)
+            .write_buffer_size(0)
+            .max_write_buffer_size(MAX_UNSENT)
+            .max_message_size(Some(settings.max_message))
+            .max_frame_size(Some(settings.max_message)),
+        session: Session::new(settings.session.clone(), settings.topics, seed),
+        connect_timeout: settings.session.connect_timeout,
+        max_message: settings.max_message,
+        target: settings.target,
+        tap: settings.tap,
+        began: Instant::now(),
+        link: Link::None,
+        attempt: 0,
+        readable: false,
+        unflushed: false,
+        finished: false,
+    };
+    let thread = thread::Builder::new().name("bitmax-stream".to_owned()).spawn(|| driver.run()).map_err(setup)?;
+    Ok(Running { remote, events, thread, first })
+}
+
+enum Link {
+    None,
+    Attempt(Box<Attempt>),
+    Open(Box<WebSocket<Io>>),
+}
+
+struct Driver {
+    poll: Poll,
+    commands: mpsc::Receiver<Inbox>,
+    remote: Remote,
+    events: EventSender,
+    first: Option<mpsc::Sender<Result<()>>>,
+    session: Session,
+    target: Target,
+    websocket: WebSocketConfig,
+    connect_timeout: Duration,
+    max_message: usize,
+    tap: Option<Tap>,
+    began: Instant,
+    link: Link,
+    /// The number of the attempt, so that the name of an earlier one is not taken for this one's.
+    attempt: u64,
+    /// Readiness is told once: whether there may be more to read.
+    readable: bool,
+    /// Whether something is written that the network has not taken.
+    unflushed: bool,
+    finished: bool,
+}
+
+impl Driver {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(8);
+        self.session.start(self.now());
+        loop {
+            self.perform();
+            if self.finished {
+                return self.say_goodbye(&mut events);
+            }
+            if let Err(e) = self.poll.poll(&mut events, self.patience()) {
+                if e.kind() == io::ErrorKind::Interrupted {
+                    continue;
+                }
+                log::error!("cannot wait for the socket: {e}");
+                return;
+            }
+            let ready = events.iter().any(|event| event.token() == SOCKET);
+            self.hear_commands();
+            self.advance(ready);
+            self.session.tick(self.now());
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// How long to wait at most; `None` is for ever.
+    fn patience(&self) -> Option<Duration> {
+        if self.readable && matches!(self.link, Link::Open(_)) {
+            return Some(Duration::ZERO);
+        }
+        let attempt = match &self.link {
+            Link::Attempt(attempt) => attempt.deadline(),
+            _ => None,
+        };
+        let deadline = [self.session.deadline(), attempt].into_iter().flatten().min()?;
+        Some(deadline.saturating_sub(self.now()))
+    }
+
+    /// Does what the session wants done.
+    fn perform(&mut self) {
+        while let Some(output) = self.session.output() {
+            match output {
+                Output::Connect => self.connect(),
+                Output::Send(text) => self.write(text),
+                Output::Deliver(event) => self.deliver(event),
+                Output::HangUp => self.link = Link::None,
+                Output::Finish => self.finished = true,
+            }
+        }
+    }
+
+    fn deliver(&mut self, event: Event) {
+        if matches!(event, Event::Connected { .. } | Event::Closed(_)) {
+            if let Some(first) = self.first.take() {
+                match event {
+                    // Whoever waits for the first connection hears of its failure there.
+                    Event::Closed(CloseReason::GaveUp(error)) => return tell(&first, Err(*error)),
+                    _ => tell(&first, Ok(())),
+                }
+            }
+        }
+        self.events.send(event);
+    }
+
+    fn hear_commands(&mut self) {
+        loop {
+            match self.commands.try_recv() {
+                Ok(Inbox::Command(command)) => self.session.command(command, self.began.elapsed()),
+                Ok(Inbox::Resume) => self.events.resume(),
+                Ok(Inbox::Resolved(number, addresses)) if number == self.attempt => {
+                    let now = self.now();
+                    if let Link::Attempt(attempt) = &mut self.link {
+                        let progress = attempt.resolved(addresses, self.poll.registry(), SOCKET, now);
+                        self.progressed(progress);
+                    }
+                }
+                Ok(Inbox::Resolved(..)) => {}
+                // The thread itself holds a sender.
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn connect(&mut self) {
+        let now = self.now();
+        self.attempt += 1;
+        self.readable = false;
+        self.unflushed = false;
+        let mut attempt = Attempt::new(self.target.clone(), self.websocket, now + self.connect_timeout);
+        let progress = attempt.start(self.poll.registry(), SOCKET, now);
+        self.link = Link::Attempt(Box::new(attempt));
+        self.tap(Direction::Connect, self.target.url().to_owned());
+        self.progressed(progress);
+    }
+
+    fn progressed(&mut self, progress: Progress) {
+        match progress {
+            Progress::Pending => {}
+            Progress::Resolve(host, port) => self.resolve(host, port),
+            Progress::Open(websocket) => {
+                self.link = Link::Open(websocket);
+                // The greeting may have come with the upgrade: readiness for it was told already.
+                self.readable = true;
+                self.session.upgraded(self.began.elapsed());
+            }
+            Progress::Failed(error) => self.fail(error),
+        }
+    }
+
+    /// Looks a name up in a thread of its own: it can take long, and nobody waits for it who need not.
+    fn resolve(&mut self, host: String, port: u16) {
+        let (remote, number) = (self.remote.clone(), self.attempt);
+        let look_up = move || {
+            let addresses = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
+            if remote.post(Inbox::Resolved(number, addresses)).is_err() {
+                log::trace!("the stream has ended");
+            }
+        };
+        if let Err(e) = thread::Builder::new().name("bitmax-resolve".to_owned()).spawn(look_up) {
+            self.fail(Error::transport(Phase::Resolve, e));
+        }
+    }
+
+    /// Moves the connection on: `ready` says that the socket can do something.
+    fn advance(&mut self, ready: bool) {
+        match &mut self.link {
+            Link::None => {}
+            Link::Attempt(attempt) => {
+                let now = self.began.elapsed();
+                if ready || attempt.deadline().is_some_and(|deadline| now >= deadline) {
+                    let progress = attempt.advance(self.poll.registry(), SOCKET, now);
+                    self.progressed(progress);
+                }
+            }
+            Link::Open(_) => {
+                self.readable |= ready;
+                if ready && self.unflushed {
+                    self.flush();
+                }
+                self.read();
+            }
+        }
+    }
+
+    fn read(&mut self) {
+        let now = self.now();
+        for _ in 0..TURN {
+            let Link::Open(websocket) = &mut self.link else { return };
+            if !self.readable {
+                return;
+            }
+            match websocket.read() {
+                Ok(Message::Text(text)) => {
+                    let wall = wall_nanos();
+                    if let Some(tap) = &mut self.tap {
+                        tap.call(Direction::Received, &text, wall);
+                    }
+                    self.session.text(&text, now, wall);
+                }
+                Ok(Message::Binary(bytes)) => self.session.binary(&bytes, now, wall_nanos()),
+                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {
+                    self.session.heard(now);
+                    self.unflushed = true;
+                }
+                Ok(Message::Close(frame)) => {
+                    let (code, reason) = frame.map_or((None, String::new()), |frame| {
+                        (Some(u16::from(frame.code)), frame.reason.as_str().to_owned())
+                    });
+                    // The answer to the closing, as far as the network takes it.
+                    self.flush();
+                    return self.fail(Error::ClosedByServer(Box::new(CloseFrame { code, reason })));
+                }
+                Err(WsError::Io(e)) if e.kind() == io::ErrorKind::WouldBlock => self.readable = false,
+                Err(e) => return self.broken(e),
+            }
+        }
+    }
+
+    fn write(&mut self, text: String) {
+        self.tap(Direction::Sent, text.clone());
+        let Link::Open(websocket) = &mut self.link else { return };
+        let result = websocket.send(Message::text(text));
+        self.written(result);
+    }
+
+    fn flush(&mut self) {
+        let Link::Open(websocket) = &mut self.link else { return };
+        let result = websocket.flush();
+        self.written(result);
+    }
+
+    fn written(&mut self, result: std::result::Result<(), WsError>) {
+        self.unflushed = false;
+        match result {
+            Ok(()) => {}
+            // Taken, and sent when the network takes more. It must not be written again.
+            Err(WsError::Io(e)) if e.kind() == io::ErrorKind::WouldBlock => self.unflushed = true,
+            Err(e) => self.broken(e),
+        }
+    }
+
+    fn broken(&mut self, error: WsError) {
+        let (error, code) = match error {
+            WsError::Capacity(CapacityError::MessageTooLong { .. }) => {
+                (Error::TooLarge(self.max_message as u64), Some(CloseCode::Size))
+            }
+            WsError::ConnectionClosed | WsError::AlreadyClosed => {
+                (Error::ClosedByServer(Box::new(CloseFrame { code: None, reason: String::new() })), None)
+            }
+            WsError::Utf8(_) => (Error::transport(Phase::Exchange, error), Some(CloseCode::Invalid)),
+            WsError::Protocol(_) => (Error::transport(Phase::Exchange, error), Some(CloseCode::Protocol)),
+            WsError::Io(e) => (Error::transport(Phase::Exchange, e), None),
+            other => (Error::transport(Phase::Exchange, other), None),
+        };
+        if let (Link::Open(websocket), Some(code)) = (&mut self.link, code) {
+            // A courtesy: the connection goes whether or not the server hears why.
+            if let Err(e) = websocket.close(Some(WsCloseFrame { code, reason: "".into() })) {
+                log::trace!("could not say why the connection is closed: {e}");
+            }
+        }
+        self.fail(error);
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.link = Link::None;
+        self.session.failed(error, self.began.elapsed());
+    }
+
+    fn tap(&mut self, direction: Direction, text: String) {
+        if let Some(tap) = &mut self.tap {
+            tap.call(direction, &text, wall_nanos());
+        }
+    }
+
+    /// Closes the connection as the WebSocket protocol wants it, within a bounded time.
+    fn say_goodbye(&mut self, events: &mut Events) {
+        let Link::Open(websocket) = &mut self.link else { return };
+        let deadline = Instant::now() + FAREWELL;
+        let mut result = websocket.close(Some(WsCloseFrame { code: CloseCode::Normal, reason: "".into() }));
+        loop {
+            match result {
+                Ok(()) => {}
+                Err(WsError::Io(e)) if e.kind() == io::ErrorKind::WouldBlock => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() || self.poll.poll(events, Some(left)).is_err() {
+                        return;
+                    }
+                }
+                Err(_) => return,
+            }
+            if Instant::now() >= deadline {
+                return;
+            }
+            result = websocket.read().map(|_| ());
+        }
+    }
+}
+
+fn tell(first: &mpsc::Sender<Result<()>>, outcome: Result<()>) {
+    if first.send(outcome).is_err() {
+        log::trace!("nobody waits for the first connection");
+    }
+}

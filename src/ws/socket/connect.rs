@@ -1,0 +1,287 @@
+//! One attempt at a connection, without blocking: name, address by address, TLS, upgrade.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+use tungstenite::client::IntoClientRequest;
+use tungstenite::handshake::client::{ClientHandshake, Request};
+use tungstenite::handshake::{HandshakeError, MidHandshake};
+use tungstenite::http::{HeaderValue, header};
+use tungstenite::protocol::WebSocketConfig;
+use tungstenite::stream::MaybeTlsStream;
+use tungstenite::{Error as WsError, WebSocket};
+
+use crate::error::{Error, HttpError, InvalidInput, Phase, start_of};
+
+pub(super) type Io = MaybeTlsStream<TcpStream>;
+
+/// Where a stream connects to, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    host: String,
+    port: u16,
+    url: String,
+    user_agent: HeaderValue,
+    #[cfg(feature = "rustls")]
+    tls: Option<(Arc<rustls::ClientConfig>, rustls::pki_types::ServerName<'static>)>,
+}
+
+impl Target {
+    /// `url` is a whole `ws` or `wss` URL. `tls` is used for the latter.
+    pub(crate) fn new(
+        url: String,
+        user_agent: &str,
+        #[cfg(feature = "rustls")] tls: &Arc<rustls::ClientConfig>,
+    ) -> Result<Self, InvalidInput> {
+        let bad = |reason: String| InvalidInput::new("url", format!("{url}: {reason}"));
+        let uri: tungstenite::http::Uri = url.parse().map_err(|e| bad(format!("{e}")))?;
+        let secure = match uri.scheme_str() {
+            Some("ws") => false,
+            Some("wss") if cfg!(feature = "rustls") => true,
+            Some("wss") => return Err(bad("wss needs the feature rustls".to_owned())),
+            _ => return Err(bad("the scheme is not ws or wss".to_owned())),
+        };
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+        #[cfg(feature = "rustls")]
+        let tls = if secure {
+            let name = host.clone().try_into().map_err(|e| bad(format!("{e}")))?;
+            Some((Arc::clone(tls), name))
+        } else {
+            None
+        };
+        Ok(Self {
+            port: uri.port_u16().unwrap_or(if secure { 443 } else { 80 }),
+            user_agent: user_agent.parse().map_err(|_| InvalidInput::new("user agent", "is no header value"))?,
+            host,
+            url,
+            #[cfg(feature = "rustls")]
+            tls,
+        })
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn request(&self) -> Result<Request, WsError> {
+        let mut request = self.url.as_str().into_client_request()?;
+        request.headers_mut().insert(header::USER_AGENT, self.user_agent.clone());
+        Ok(request)
+    }
+}
+
+/// What the attempt has come to.
+pub(super) enum Progress {
+    /// It waits: for the name, or for the socket.
+    Pending,
+    /// The host's name is to be resolved, elsewhere; [`Attempt::resolved`] takes the answer.
+    Resolve(String, u16),
+    Open(Box<WebSocket<Io>>),
+    Failed(Error),
+}
+
+pub(super) struct Attempt {
+    target: Target,
+    websocket: WebSocketConfig,
+    stage: Stage,
+    /// The addresses that are left to try.
+    addresses: std::vec::IntoIter<SocketAddr>,
+    /// When the whole attempt is over.
+    deadline: Duration,
+    /// When the present address is given up for the next.
+    address_deadline: Duration,
+}
+
+enum Stage {
+    Resolving,
+    Connecting(TcpStream),
+    #[cfg(feature = "rustls")]
+    Tls(Box<rustls::ClientConnection>, TcpStream),
+    Upgrading(Box<MidHandshake<ClientHandshake<Io>>>),
+    Over,
+}
+
+impl Attempt {
+    pub(super) fn new(target: Target, websocket: WebSocketConfig, deadline: Duration) -> Self {
+        let addresses = Vec::new().into_iter();
+        Self { target, websocket, stage: Stage::Resolving, addresses, deadline, address_deadline: deadline }
+    }
+
+    /// Begins. A host that is an address is not looked up.
+    pub(super) fn start(&mut self, registry: &Registry, token: Token, now: Duration) -> Progress {
+        match self.target.host.parse::<IpAddr>() {
+            Ok(ip) => self.resolved(Ok(vec![SocketAddr::new(ip, self.target.port)]), registry, token, now),
+            Err(_) => Progress::Resolve(self.target.host.clone(), self.target.port),
+        }
+    }
+
+    /// The host's addresses.
+    pub(super) fn resolved(
+        &mut self,
+        addresses: io::Result<Vec<SocketAddr>>,
+        registry: &Registry,
+        token: Token,
+        now: Duration,
+    ) -> Progress {
+        match addresses {
+            Ok(addresses) => {
+                self.addresses = addresses.into_iter();
+                let none = Error::transport(Phase::Resolve, "the name has no address");
+                self.next_address(none, registry, token, now)
+            }
+            Err(e) => Progress::Failed(Error::transport(Phase::Resolve, e)),
+        }
+    }
+
+    /// When [`advance`](Self::advance) is due though the socket says nothing.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        matches!(self.stage, Stage::Connecting(_)).then_some(self.address_deadline)
+    }
+
+    /// Tries the next address; `error` is what the last one said.
+    fn next_address(&mut self, error: Error, registry: &Registry, token: Token, now: Duration) -> Progress {
+        let mut error = error;
+        loop {
+            // An address that does not answer must leave time for the others.
+            let left = u32::try_from(self.addresses.len()).unwrap_or(u32::MAX).max(1);
+            let Some(address) = self.addresses.next() else {
+                self.stage = Stage::Over;
+                return Progress::Failed(error);
+            };
+            self.address_deadline = now + self.deadline.saturating_sub(now) / left;
+            let connecting = TcpStream::connect(address).and_then(|mut stream| {
+                registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+                Ok(stream)
+            });
+            match connecting {
+                Ok(stream) => {
+                    self.stage = Stage::Connecting(stream);
+                    return Progress::Pending;
+                }
+                Err(e) => error = Error::transport(Phase::Connect, e),
+            }
+        }
+    }
+
+    /// The socket is ready for something, or the time has come: goes as far as that allows.
+    pub(super) fn advance(&mut self, registry: &Registry, token: Token, now: Duration) -> Progress {
+        loop {
+            let stage = std::mem::replace(&mut self.stage, Stage::Over);
+            let step = match stage {
+                Stage::Resolving | Stage::Over => {
+                    self.stage = stage;
+                    return Progress::Pending;
+                }
+                Stage::Connecting(stream) => match connected(&stream) {
+                    Ok(true) => self.secure(stream),
+                    Ok(false) if now < self.address_deadline => {
+                        self.stage = Stage::Connecting(stream);
+                        return Progress::Pending;
+                    }
+                    Ok(false) => {
+                        let late = io::Error::from(io::ErrorKind::TimedOut);
+                        drop(stream);
+                        return self.next_address(Error::transport(Phase::Connect, late), registry, token, now);
+                    }
+                    Err(e) => {
+                        drop(stream);
+                        return self.next_address(Error::transport(Phase::Connect, e), registry, token, now);
+                    }
+                },
+                #[cfg(feature = "rustls")]
+                Stage::Tls(tls, stream) => self.shake_hands(tls, stream),
+                Stage::Upgrading(upgrade) => Self::upgraded(upgrade.handshake()),
+            };
+            match step {
+                Step::Next(stage) => self.stage = stage,
+                Step::Wait(stage) => {
+                    self.stage = stage;
+                    return Progress::Pending;
+                }
+                Step::Open(websocket) => return Progress::Open(websocket),
+                Step::Failed(error) => return Progress::Failed(error),
+            }
+        }
+    }
+
+    /// The connection is there: TLS next, or the upgrade at once.
+    fn secure(&self, stream: TcpStream) -> Step {
+        if let Err(e) = stream.set_nodelay(true) {
+            return Step::Failed(Error::transport(Phase::Connect, e));
+        }
+        #[cfg(feature = "rustls")]
+        if let Some((config, name)) = &self.target.tls {
+            return match rustls::ClientConnection::new(Arc::clone(config), name.clone()) {
+                Ok(tls) => Step::Next(Stage::Tls(Box::new(tls), stream)),
+                Err(e) => Step::Failed(Error::transport(Phase::Tls, e)),
+            };
+        }
+        self.upgrade(MaybeTlsStream::Plain(stream))
+    }
+
+    #[cfg(feature = "rustls")]
+    fn shake_hands(&self, mut tls: Box<rustls::ClientConnection>, mut stream: TcpStream) -> Step {
+        while tls.is_handshaking() {
+            match tls.complete_io(&mut stream) {
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Step::Wait(Stage::Tls(tls, stream)),
+                Err(e) => return Step::Failed(Error::transport(Phase::Tls, e)),
+            }
+        }
+        self.upgrade(MaybeTlsStream::Rustls(rustls::StreamOwned::new(*tls, stream)))
+    }
+
+    fn upgrade(&self, stream: Io) -> Step {
+        let request = match self.target.request() {
+            Ok(request) => request,
+            Err(e) => return Step::Failed(Error::transport(Phase::Upgrade, e)),
+        };
+        Self::upgraded(tungstenite::client::client_with_config(request, stream, Some(self.websocket)))
+    }
+
+    fn upgraded(
+        result: Result<(WebSocket<Io>, tungstenite::handshake::client::Response), HandshakeError<ClientHandshake<Io>>>,
+    ) -> Step {
+        match result {
+            // Kept whole: its buffer may hold the greeting that came with the upgrade.
+            Ok((websocket, _)) => Step::Open(Box::new(websocket)),
+            Err(HandshakeError::Interrupted(upgrade)) => Step::Wait(Stage::Upgrading(Box::new(upgrade))),
+            Err(HandshakeError::Failure(e)) => Step::Failed(refused(e)),
+        }
+    }
+}
+
+enum Step {
+    Next(Stage),
+    Wait(Stage),
+    Open(Box<WebSocket<Io>>),
+    Failed(Error),
+}
+
+/// Whether a socket that is being connected is.
+fn connected(stream: &TcpStream) -> io::Result<bool> {
+    if let Some(e) = stream.take_error()? {
+        return Err(e);
+    }
+    match stream.peer_addr() {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotConnected => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// Why the upgrade failed.
+fn refused(error: WsError) -> Error {
+    let WsError::Http(response) = error else { return Error::transport(Phase::Upgrade, error) };
+    let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    Error::Http(Box::new(HttpError {
+        status: response.status().as_u16(),
+        body: start_of(response.body().as_deref().unwrap_or_default(), 512),
+        retry_after: header(header::RETRY_AFTER).and_then(|s| s.trim().parse().ok()).map(Duration::from_secs),
+        location: header(header::LOCATION).map(str::to_owned),
+    }))
+}

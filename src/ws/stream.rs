@@ -1,0 +1,369 @@
+//! The stream as a program sees it: a builder, the events, and a handle for any thread.
+
+use std::fmt;
+use std::sync::mpsc::{RecvError, RecvTimeoutError, TryRecvError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::backoff::BackoffConfig;
+use super::channel::{Channel, Topic};
+use super::event::Event;
+use super::queue::EventReceiver;
+use super::session::{Command, SessionConfig};
+use super::socket::{self, Remote, Running, Settings, Target};
+use super::tap::{Direction, Tap};
+use crate::error::{Error, InvalidInput, Result};
+use crate::symbol::Symbol;
+
+/// Settings of a [`Stream`], made by [`Client::stream`](crate::Client::stream).
+#[must_use = "a builder does nothing until `connect` or `start`"]
+pub struct StreamBuilder {
+    target: Result<Target, InvalidInput>,
+    topics: Result<Vec<Topic>, InvalidInput>,
+    session: SessionConfig,
+    max_message: usize,
+    max_queued: usize,
+    tap: Option<Tap>,
+}
+
+impl StreamBuilder {
+    pub(crate) fn new(target: Result<Target, InvalidInput>) -> Self {
+        Self {
+            target,
+            topics: Ok(Vec::new()),
+            session: SessionConfig::default(),
+            max_message: 8 << 20,
+            max_queued: 16_384,
+            tap: None,
+        }
+    }
+
+    /// Subscribes to a channel from the beginning. May be called several times.
+    pub fn subscribe(mut self, channel: Channel) -> Self {
+        if let Ok(topics) = &mut self.topics {
+            match channel.into_topics() {
+                Ok(more) => topics.extend(more),
+                Err(e) => self.topics = Err(e),
+            }
+        }
+        self
+    }
+
+    /// How long an attempt to connect may take, from looking up the name to the server's greeting. Defaults
+    /// to 10 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.session.connect_timeout = timeout;
+        self
+    }
+
+    /// The silence of the server after which a `ping` is sent. Defaults to 15 s.
+    pub fn ping_after(mut self, silence: Duration) -> Self {
+        self.session.ping_after = silence;
+        self
+    }
+
+    /// The silence of the server after which the connection is given up and made anew. Defaults to 30 s.
+    pub fn dead_after(mut self, silence: Duration) -> Self {
+        self.session.dead_after = silence;
+        self
+    }
+
+    /// How long the server may take to acknowledge a subscription or to send a snapshot before it is asked
+    /// again. Defaults to 10 s.
+    pub fn answer_timeout(mut self, timeout: Duration) -> Self {
+        self.session.answer_timeout = timeout;
+        self
+    }
+
+    /// How often in a row a connection that broke is tried again before the stream ends; 0 never tries again.
+    /// Defaults to no limit.
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.session.max_retries = retries;
+        self
+    }
+
+    /// The wait before connecting again: a random time up to `base`, doubled with each failure in a row, up
+    /// to `cap`. Defaults to 250 ms and 30 s. A connection that was up for a minute starts the count anew.
+    pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
+        self.session.backoff = BackoffConfig { base, cap, ..self.session.backoff };
+        self
+    }
+
+    /// At most so many attempts to connect in so long: the exchange bans an address that tries too often.
+    /// Defaults to 45 attempts in 5 minutes.
+    pub fn attempt_budget(mut self, attempts: usize, window: Duration) -> Self {
+        self.session.backoff = BackoffConfig { budget: attempts, budget_window: window, ..self.session.backoff };
+        self
+    }
+
+    /// The largest message that is taken, in bytes; a larger one ends the connection, which is then made anew.
+    /// Defaults to 8 MiB.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.max_message = bytes;
+        self
+    }
+
+    /// How many events of market data may wait for a slow consumer before they are dropped, which
+    /// [`Event::Lagged`] tells. No other event is ever dropped. Defaults to 16 384.
+    pub fn max_queued(mut self, events: usize) -> Self {
+        self.max_queued = events;
+        self
+    }
+
+    /// Shows every raw text, sent and received, to a function, with the time in UTC nanoseconds.
+    ///
+    /// The function is called on the stream's thread: what it does delays the stream. Defaults to none.
+    pub fn tap(mut self, look: impl FnMut(Direction, &str, u64) + Send + 'static) -> Self {
+        self.tap = Some(Tap(Box::new(look)));
+        self
+    }
+
+    /// Connects, and waits until the server has greeted.
+    ///
+    /// A failure of this first attempt is returned and not tried again; a connection that breaks later is
+    /// made anew by the stream itself.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for a bad channel, symbol or setting, with nothing sent. Otherwise why there is
+    /// no connection: [`Error::Transport`], [`Error::Timeout`], [`Error::Http`] for a refused upgrade,
+    /// [`Error::ClosedByServer`], [`Error::Refused`].
+    pub fn connect(self) -> Result<Stream> {
+        let (stream, first) = self.run()?;
+        first.recv().map_err(|RecvError| Error::Closed)??;
+        Ok(stream)
+    }
+
+    /// Starts to connect, and returns at once. Failures are told as [`Event::ConnectFailed`] and tried again,
+    /// those of the first attempt too.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect), but only what is known before anything is sent.
+    pub fn start(mut self) -> Result<Stream> {
+        self.session.retry_first = true;
+        Ok(self.run()?.0)
+    }
+
+    fn run(self) -> Result<(Stream, std::sync::mpsc::Receiver<Result<()>>)> {
+        for (field, time) in [
+            ("connect_timeout", self.session.connect_timeout),
+            ("ping_after", self.session.ping_after),
+            ("dead_after", self.session.dead_after),
+            ("answer_timeout", self.session.answer_timeout),
+        ] {
+            if time.is_zero() {
+                return Err(InvalidInput::new(field, "is zero").into());
+            }
+        }
+        if self.session.backoff.budget == 0 {
+            return Err(InvalidInput::new("attempt_budget", "is zero").into());
+        }
+        let Running { remote, events, thread, first } = socket::spawn(Settings {
+            target: self.target?,
+            session: self.session,
+            topics: self.topics?,
+            max_message: self.max_message,
+            max_queued: self.max_queued,
+            tap: self.tap,
+        })?;
+        Ok((Stream { events, handle: StreamHandle { remote }, thread: Some(thread) }, first))
+    }
+}
+
+impl fmt::Debug for StreamBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamBuilder")
+            .field("topics", &self.topics)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A stream of events, read by one thread. Its own thread keeps the connection.
+///
+/// Iterating gives every event until the last, [`Event::Closed`]. Dropping the stream closes the connection
+/// politely and waits for its thread, at most about half a second.
+///
+/// ```no_run
+/// use bitmax::{Channel, Client, Endpoint, Event};
+/// let client = Client::builder(Endpoint::ASCENDEX).build()?;
+/// let stream = client.stream().subscribe(Channel::bbo(["BTC/USDT"])).connect()?;
+/// for event in &stream {
+///     match event {
+///         Event::Bbo(bbo) => println!("{} {:?} {:?}", bbo.symbol, bbo.bid, bbo.ask),
+///         Event::Disconnected(outage) => eprintln!("{}, again in {:?}", outage.error, outage.retry_in),
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), bitmax::Error>(())
+/// ```
+pub struct Stream {
+    events: EventReceiver,
+    handle: StreamHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Stream {
+    /// Waits for the next event.
+    ///
+    /// # Errors
+    /// [`RecvError`] after the last event.
+    pub fn recv(&self) -> Result<Event, RecvError> {
+        self.events.recv()
+    }
+
+    /// The next event, if one is there.
+    ///
+    /// # Errors
+    /// [`TryRecvError::Empty`] when none is; [`TryRecvError::Disconnected`] after the last event.
+    pub fn try_recv(&self) -> Result<Event, TryRecvError> {
+        self.events.try_recv()
+    }
+
+    /// Waits for the next event, but not longer than `timeout`.
+    ///
+    /// # Errors
+    /// [`RecvTimeoutError::Timeout`] when none came; [`RecvTimeoutError::Disconnected`] after the last event.
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
+        self.events.recv_timeout(timeout)
+    }
+
+    /// Every event until the last. The same as `&stream` in a `for` loop.
+    pub fn iter(&self) -> Iter<'_> {
+        Iter { stream: self }
+    }
+
+    /// The stream's other side, for any thread: it subscribes, asks and closes.
+    pub fn handle(&self) -> StreamHandle {
+        self.handle.clone()
+    }
+
+    /// Subscribes to a channel: see [`StreamHandle::subscribe`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn subscribe(&self, channel: Channel) -> Result<()> {
+        self.handle.subscribe(channel)
+    }
+
+    /// Ends the subscription to a channel: see [`StreamHandle::unsubscribe`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn unsubscribe(&self, channel: Channel) -> Result<()> {
+        self.handle.unsubscribe(channel)
+    }
+
+    /// Asks for a snapshot of a book: see [`StreamHandle::request_snapshot`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn request_snapshot<S: TryInto<Symbol>>(&self, symbol: S) -> Result<()>
+    where
+        Error: From<S::Error>,
+    {
+        self.handle.request_snapshot(symbol)
+    }
+
+    /// Ends the stream: see [`StreamHandle::close`].
+    pub fn close(&self) {
+        self.handle.close();
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.close();
+        if let Some(thread) = self.thread.take() {
+            if thread.join().is_err() {
+                log::error!("the stream's thread failed");
+            }
+        }
+    }
+}
+
+/// The events of a [`Stream`], one after another. Made by [`Stream::iter`].
+#[derive(Debug)]
+pub struct Iter<'a> {
+    stream: &'a Stream,
+}
+
+impl Iterator for Iter<'_> {
+    type Item = Event;
+    fn next(&mut self) -> Option<Event> {
+        self.stream.recv().ok()
+    }
+}
+
+impl<'a> IntoIterator for &'a Stream {
+    type Item = Event;
+    type IntoIter = Iter<'a>;
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+/// What can be asked of a [`Stream`] from any thread, while another reads the events. Cheap to clone.
+#[derive(Clone)]
+pub struct StreamHandle {
+    remote: Remote,
+}
+
+impl StreamHandle {
+    /// Subscribes to a channel: now, and again after each reconnection. [`Event::Subscribed`] or
+    /// [`Event::SubscriptionFailed`] follows for each of its arguments; what is subscribed to already stays as it
+    /// is. Lists of any length are split as the protocol needs it. The protocol's `sub`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for a bad channel; [`Error::Closed`] when the stream has ended.
+    pub fn subscribe(&self, channel: Channel) -> Result<()> {
+        self.remote.command(Command::Subscribe(channel.into_topics()?))
+    }
+
+    /// Ends the subscription to a channel. [`Event::Unsubscribed`] follows; data under way can still arrive. The
+    /// protocol's `unsub`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for a bad channel; [`Error::Closed`] when the stream has ended.
+    pub fn unsubscribe(&self, channel: Channel) -> Result<()> {
+        self.remote.command(Command::Unsubscribe(channel.into_topics()?))
+    }
+
+    /// Asks for one snapshot of a product's book, which arrives as [`Event::Depth`], 1 to 2 seconds later
+    /// on the exchange. Should the connection break or the server not answer, it is asked for again. The
+    /// protocol's request `depth-snapshot`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for a bad symbol; [`Error::Closed`] when the stream has ended.
+    pub fn request_snapshot<S: TryInto<Symbol>>(&self, symbol: S) -> Result<()>
+    where
+        Error: From<S::Error>,
+    {
+        self.remote.command(Command::Snapshot(symbol.try_into()?))
+    }
+
+    /// Ends the stream: [`Event::Closed`] is its last event. A stream that has ended stays so.
+    pub fn close(&self) {
+        if self.remote.command(Command::Close).is_err() {
+            log::trace!("the stream has ended already");
+        }
+    }
+}
+
+impl fmt::Debug for StreamHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamHandle").finish_non_exhaustive()
+    }
+}
+
+const _: () = {
+    const fn sent_to_a_thread<T: Send>() {}
+    const fn shared_among_threads<T: Clone + Send + Sync>() {}
+    sent_to_a_thread::<Stream>();
+    shared_among_threads::<StreamHandle>();
+};

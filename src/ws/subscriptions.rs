@@ -1,0 +1,241 @@
+//! What the stream is wanted to be subscribed to, and how far each subscription has come.
+
+use std::time::Duration;
+
+use super::channel::Topic;
+
+/// The most arguments that one `sub` or `unsub` may have.
+const MAX_ARGUMENTS: usize = 10;
+/// How often a subscription is asked for on one connection before its silence is told.
+const MAX_ASKED: u32 = 2;
+
+/// Every wanted subscription, in the order in which it was wanted.
+#[derive(Debug, Default)]
+pub(crate) struct Subscriptions {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    topic: Topic,
+    state: State,
+    /// How often it was asked for on this connection.
+    asked: u32,
+}
+
+#[derive(Debug, PartialEq)]
+enum State {
+    /// To be asked for.
+    Wanted,
+    /// Asked for by the message of this id, at this time.
+    Asked { id: String, at: Duration },
+    /// In force, or given up waiting for: nothing to do.
+    Settled,
+}
+
+impl Subscriptions {
+    /// Wants more; what is wanted already stays as it is.
+    pub(crate) fn add(&mut self, topics: Vec<Topic>) {
+        for topic in topics {
+            if !self.entries.iter().any(|e| e.topic == topic) {
+                self.entries.push(Entry { topic, state: State::Wanted, asked: 0 });
+            }
+        }
+    }
+
+    /// Wants less. Returns those that the server has been asked for.
+    pub(crate) fn remove(&mut self, topics: &[Topic]) -> Vec<Topic> {
+        let (gone, kept) = std::mem::take(&mut self.entries).into_iter().partition(|e| topics.contains(&e.topic));
+        self.entries = kept;
+        let gone: Vec<Entry> = gone;
+        gone.into_iter().filter(|e| e.state != State::Wanted).map(|e| e.topic).collect()
+    }
+
+    /// The connection is gone: all is to be asked for again.
+    pub(crate) fn reset(&mut self) {
+        for entry in &mut self.entries {
+            entry.state = State::Wanted;
+            entry.asked = 0;
+        }
+    }
+
+    /// The channels to ask for now, as many in one as the protocol allows, each with the id that `id` gives it.
+    pub(crate) fn ask(&mut self, now: Duration, mut id: impl FnMut() -> String) -> Vec<(String, String)> {
+        let wanted: Vec<Topic> =
+            self.entries.iter().filter(|e| e.state == State::Wanted).map(|e| e.topic.clone()).collect();
+        let mut messages = Vec::new();
+        for group in grouped(&wanted) {
+            let id = id();
+            for entry in self.entries.iter_mut().filter(|e| group.contains(&&e.topic)) {
+                entry.state = State::Asked { id: id.clone(), at: now };
+                entry.asked += 1;
+            }
+            messages.push((id, join(&group)));
+        }
+        messages
+    }
+
+    /// The server has acknowledged a channel, whole or in part. Returns what came into force.
+    pub(crate) fn acknowledged(&mut self, channel: &str, id: Option<&str>) -> Vec<Topic> {
+        self.settle(channel, id).map(|e| e.topic.clone()).collect()
+    }
+
+    /// The server has refused a channel, whole or in part. Returns what is given up.
+    pub(crate) fn refused(&mut self, channel: &str, id: Option<&str>) -> Vec<Topic> {
+        let topics: Vec<Topic> = self.settle(channel, id).map(|e| e.topic.clone()).collect();
+        self.entries.retain(|e| !topics.contains(&e.topic));
+        topics
+    }
+
+    /// What an answer is about: the open subscriptions that its channel names; where it names none that is
+    /// wanted, those of its id.
+    fn settle(&mut self, channel: &str, id: Option<&str>) -> impl Iterator<Item = &mut Entry> {
+        let by_name = self.entries.iter().any(|e| e.topic.is_named_by(channel));
+        self.entries.iter_mut().filter_map(move |entry| {
+            let meant = match &entry.state {
+                State::Asked { .. } if by_name => entry.topic.is_named_by(channel),
+                State::Asked { id: asked, .. } => id == Some(asked),
+                _ => false,
+            };
+            meant.then(|| {
+                entry.state = State::Settled;
+                entry
+            })
+        })
+    }
+
+    /// When the first answer is overdue.
+    pub(crate) fn deadline(&self, patience: Duration) -> Option<Duration> {
+        let asked = self.entries.iter().filter_map(|e| match &e.state {
+            State::Asked { at, .. } => Some(*at + patience),
+            _ => None,
+        });
+        asked.min()
+    }
+
+    /// Wants again what was not answered in time. Returns those for which that was the last try.
+    pub(crate) fn overdue(&mut self, now: Duration, patience: Duration) -> Vec<Topic> {
+        let mut silent = Vec::new();
+        for entry in &mut self.entries {
+            let State::Asked { at, .. } = &entry.state else { continue };
+            if *at + patience > now {
+                continue;
+            }
+            if entry.asked < MAX_ASKED {
+                entry.state = State::Wanted;
+            } else {
+                entry.state = State::Settled;
+                silent.push(entry.topic.clone());
+            }
+        }
+        silent
+    }
+}
+
+/// The channels that end these subscriptions, as many in one as the protocol allows.
+pub(crate) fn channels(topics: &[Topic]) -> Vec<String> {
+    grouped(topics).iter().map(|group| join(group)).collect()
+}
+
+/// Topics that fit into one message: of one prefix, at most ten.
+fn grouped(topics: &[Topic]) -> Vec<Vec<&Topic>> {
+    let mut groups: Vec<Vec<&Topic>> = Vec::new();
+    for topic in topics {
+        let fits = |g: &&mut Vec<&Topic>| g.len() < MAX_ARGUMENTS && g.iter().all(|t| t.prefix == topic.prefix);
+        match groups.iter_mut().find(fits) {
+            Some(group) => group.push(topic),
+            None => groups.push(vec![topic]),
+        }
+    }
+    groups
+}
+
+fn join(group: &[&Topic]) -> String {
+    let prefix = group.first().map_or("", |t| &*t.prefix);
+    let arguments: Vec<&str> = group.iter().map(|t| &*t.argument).collect();
+    format!("{prefix}:{}", arguments.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ws::channel::Channel;
+
+    fn topics(channel: &str) -> Vec<Topic> {
+        channel.parse::<Channel>().unwrap().into_topics().unwrap()
+    }
+
+    fn ask(subscriptions: &mut Subscriptions, now: u64) -> Vec<(String, String)> {
+        let mut n = 0;
+        subscriptions.ask(Duration::from_secs(now), || {
+            n += 1;
+            format!("{now}-{n}")
+        })
+    }
+
+    fn texts(topics: Vec<Topic>) -> Vec<String> {
+        topics.iter().map(Topic::to_string).collect()
+    }
+
+    #[test]
+    fn long_lists_are_split_by_prefix_and_by_ten() {
+        let mut all = Subscriptions::default();
+        let symbols: Vec<String> = (0..23).map(|n| format!("A{n}/B")).collect();
+        all.add(Channel::bbo(&symbols).into_topics().unwrap());
+        all.add(topics("trades:A0/B"));
+        all.add(topics("trades:A0/B"));
+        let sizes: Vec<_> = ask(&mut all, 0).iter().map(|(_, ch)| ch.split(',').count()).collect();
+        assert_eq!(sizes, [10, 10, 3, 1]);
+        assert!(ask(&mut all, 0).is_empty(), "asked once");
+    }
+
+    #[test]
+    fn answers_are_matched_by_name_one_by_one_or_together_else_by_id() {
+        let mut all = Subscriptions::default();
+        all.add(topics("bbo:A/B,C/D,E/F"));
+        assert_eq!(ask(&mut all, 1), [("1-1".into(), "bbo:A/B,C/D,E/F".into())]);
+        assert_eq!(texts(all.acknowledged("bbo:C/D", Some("1-1"))), ["bbo:C/D"]);
+        assert!(all.acknowledged("bbo:C/D", Some("1-1")).is_empty(), "twice");
+        assert!(all.acknowledged("bbo:X/Y", None).is_empty(), "foreign");
+        assert_eq!(texts(all.acknowledged("whatever it is called", Some("1-1"))), ["bbo:A/B", "bbo:E/F"]);
+
+        all.reset();
+        assert_eq!(ask(&mut all, 2).len(), 1);
+        assert_eq!(texts(all.acknowledged("bbo:E/F,C/D,A/B", None)), ["bbo:A/B", "bbo:C/D", "bbo:E/F"]);
+    }
+
+    #[test]
+    fn what_is_refused_is_given_up() {
+        let mut all = Subscriptions::default();
+        all.add(topics("bbo:A/B,C/D"));
+        ask(&mut all, 0);
+        assert_eq!(texts(all.refused("bbo:A/B", Some("0-1"))), ["bbo:A/B"]);
+        all.reset();
+        assert_eq!(ask(&mut all, 1), [("1-1".into(), "bbo:C/D".into())]);
+    }
+
+    #[test]
+    fn silence_is_asked_again_once_and_then_told() {
+        let (mut all, patience) = (Subscriptions::default(), Duration::from_secs(10));
+        all.add(topics("bbo:A/B"));
+        assert_eq!(all.deadline(patience), None);
+        ask(&mut all, 0);
+        assert_eq!(all.deadline(patience), Some(patience));
+        assert!(all.overdue(Duration::from_secs(9), patience).is_empty() && ask(&mut all, 9).is_empty());
+        assert!(all.overdue(Duration::from_secs(10), patience).is_empty());
+        assert_eq!(ask(&mut all, 10).len(), 1);
+        assert_eq!(texts(all.overdue(Duration::from_secs(20), patience)), ["bbo:A/B"]);
+        assert_eq!(all.deadline(patience), None);
+    }
+
+    #[test]
+    fn only_what_was_asked_for_is_ended() {
+        let mut all = Subscriptions::default();
+        all.add(topics("bbo:A/B"));
+        assert!(all.remove(&topics("bbo:A/B,C/D")).is_empty());
+        all.add(topics("bbo:A/B,C/D"));
+        ask(&mut all, 0);
+        assert_eq!(channels(&all.remove(&topics("bbo:C/D,A/B"))), ["bbo:A/B,C/D"]);
+        assert!(ask(&mut all, 1).is_empty());
+    }
+}

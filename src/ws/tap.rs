@@ -1,0 +1,22 @@
+//! A look at every raw text that a stream sends and receives.
+
+/// Which way a text went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Direction {
+    /// A connection is tried; the text is its URL.
+    Connect,
+    /// The client sent the text.
+    Sent,
+    /// The server sent the text.
+    Received,
+}
+
+/// Called on the stream's thread with each text and the time, UTC nanoseconds.
+pub(crate) struct Tap(pub(crate) Box<dyn FnMut(Direction, &str, u64) + Send>);
+
+impl Tap {
+    pub(crate) fn call(&mut self, direction: Direction, text: &str, wall: u64) {
+        (self.0)(direction, text, wall);
+    }
+}
