@@ -422,3 +422,6 @@ fn count(next: &mut u64) -> String {
     *next += 1;
     next.to_string()
 }
+
+#[cfg(test)]
+mod tests;
