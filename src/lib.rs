@@ -8,8 +8,10 @@ mod decimal;
 mod error;
 mod label;
 pub mod model;
+mod rest;
 mod symbol;
 mod text;
+#[cfg(feature = "rustls")]
 mod tls;
 
 pub use client::Client;
@@ -17,5 +19,6 @@ pub use code::{Code, CodeGroup};
 pub use config::{ClientBuilder, Endpoint};
 pub use decimal::{DecimalError, parse_decimal};
 pub use error::{DecodeError, Error, HttpError, InvalidInput, Phase, Refusal, Result, Timeout, TransportError};
+pub use rest::{BarsIter, BarsQuery, Market};
 pub use rust_decimal::Decimal;
 pub use symbol::{Asset, OrderId, Symbol};
