@@ -1,24 +1,35 @@
 //! The client: one exchange, its settings and its connections, shared by every handle made of it.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::config::{ClientBuilder, Endpoint};
 use crate::error::Result;
+use crate::rest::{Market, Transport};
 use crate::ws::{StreamBuilder, Target};
 
 /// A client of one exchange.
 ///
 /// Cheap to clone; clones share settings and connections, also among threads.
-#[derive(Debug, Clone)]
+///
+/// ```no_run
+/// use bitmax::{Client, Endpoint};
+/// let client = Client::builder(Endpoint::ASCENDEX).build()?;
+/// println!("{}", client.market().ticker("BTC/USDT")?.close);
+/// # Ok::<(), bitmax::Error>(())
+/// ```
+#[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    deadline: Option<Instant>,
 }
 
-#[derive(Debug)]
 struct Shared {
     settings: ClientBuilder,
     #[cfg(feature = "rustls")]
     tls: Arc<rustls::ClientConfig>,
+    transport: Transport,
 }
 
 impl Client {
@@ -35,18 +46,30 @@ impl Client {
     }
 
     pub(crate) fn new(settings: ClientBuilder) -> Result<Self> {
-        Ok(Self {
-            shared: Arc::new(Shared {
-                #[cfg(feature = "rustls")]
-                tls: crate::tls::client_config(&settings.roots)?,
-                settings,
-            }),
-        })
+        let shared = Shared {
+            #[cfg(feature = "rustls")]
+            tls: crate::tls::client_config(&settings.roots)?,
+            transport: Transport::new(&settings)?,
+            settings,
+        };
+        Ok(Self { shared: Arc::new(shared), deadline: None })
     }
 
     /// The exchange that it speaks to.
     pub fn endpoint(&self) -> &Endpoint {
         &self.shared.settings.endpoint
+    }
+
+    /// The same client with a deadline: each REST call made through it, and through handles made of it, ends by
+    /// then, or earlier when its own time-outs run out. A call begun after it fails with
+    /// [`Timeout::Deadline`](crate::Timeout::Deadline), and sends nothing.
+    pub fn with_deadline(&self, at: Instant) -> Self {
+        Self { deadline: Some(at), ..self.clone() }
+    }
+
+    /// The calls for public market data. They need no credentials.
+    pub fn market(&self) -> Market {
+        Market::new(self.clone())
     }
 
     /// Begins a stream of public market data: one socket, one thread.
@@ -61,9 +84,24 @@ impl Client {
             &self.shared.tls,
         ))
     }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.shared.transport
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("settings", &self.shared.settings).field("deadline", &self.deadline).finish()
+    }
 }
 
 const _: () = {
     const fn shared_among_threads<T: Clone + Send + Sync>() {}
     shared_among_threads::<Client>();
+    shared_among_threads::<Market>();
 };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::client::Client;
 use crate::error::{InvalidInput, Result};
+#[cfg(feature = "rustls")]
 use crate::tls::Roots;
 
 /// Where an exchange is: the base addresses of its REST interface and of its stream.
@@ -110,6 +111,9 @@ fn is_host(host: &str) -> bool {
     }
 }
 
+/// The longest time-out: points in time are computed from it.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 /// What REST calls are set to.
 #[derive(Debug, Clone)]
 pub(crate) struct RestConfig {
@@ -126,6 +130,7 @@ pub(crate) struct RestConfig {
 pub struct ClientBuilder {
     pub(crate) endpoint: Endpoint,
     pub(crate) user_agent: String,
+    #[cfg(feature = "rustls")]
     pub(crate) roots: Roots,
     pub(crate) rest: RestConfig,
 }
@@ -135,6 +140,7 @@ impl ClientBuilder {
         Self {
             endpoint,
             user_agent: concat!("bitmax-rs/", env!("CARGO_PKG_VERSION")).to_owned(),
+            #[cfg(feature = "rustls")]
             roots: Roots::default(),
             rest: RestConfig {
                 connect_timeout: Duration::from_secs(5),
@@ -199,8 +205,8 @@ impl ClientBuilder {
     /// Makes the client. Nothing is sent.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`](crate::Error::InvalidInput) when a setting is not usable: a time-out or a bound of
-    /// zero, a user agent that cannot be sent, a root certificate that is none, an `https` or `wss` address without
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput) when a setting is not usable: a time-out of zero or of
+    /// more than a day, a bound of zero, a user agent that cannot be sent, a root certificate that is none, an `https` or `wss` address without
     /// the feature `rustls`.
     pub fn build(self) -> Result<Client> {
         let rest = &self.rest;
@@ -209,8 +215,8 @@ impl ClientBuilder {
             ("read_timeout", rest.read_timeout),
             ("call_timeout", rest.call_timeout),
         ] {
-            if time.is_zero() {
-                return Err(InvalidInput::new(field, "is zero").into());
+            if time.is_zero() || time > LONGEST {
+                return Err(InvalidInput::new(field, "is zero, or longer than a day").into());
             }
         }
         if rest.max_body == 0 {

@@ -130,7 +130,7 @@ fn parse_any(negative: bool, bytes: &[u8]) -> Result<Decimal, DecimalError> {
         scale += 1;
     }
     while scale > i64::from(MAX_DIGITS) {
-        if value % 10 != 0 {
+        if !value.is_multiple_of(10) {
             return Err(DecimalError::TooManyDigits);
         }
         value /= 10;

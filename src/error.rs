@@ -48,7 +48,7 @@ impl Error {
         match self {
             Self::InvalidInput(_) | Self::NotReady(_) | Self::Closed => false,
             Self::Transport(e) => !e.phase.is_before_sending(),
-            Self::Timeout(t) => !matches!(t, Timeout::Resolve | Timeout::Connect),
+            Self::Timeout(t) => !matches!(t, Timeout::Deadline | Timeout::Resolve | Timeout::Connect),
             Self::Refused(r) => r.code.is_server_failure(),
             Self::Http(_) | Self::Decode(_) | Self::TooLarge(_) | Self::ClosedByServer(_) => true,
         }
@@ -64,6 +64,15 @@ impl Error {
             Self::Refused(r) => r.code.is_server_failure() || r.code == Code::TOO_MANY_REQUESTS,
             Self::Http(e) => e.status == 429 || e.status >= 500,
             Self::InvalidInput(_) | Self::Decode(_) | Self::TooLarge(_) | Self::Closed => false,
+        }
+    }
+
+    /// How long the server asks to wait before the next call (`Retry-After`), where it does.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(e) => e.retry_after,
+            Self::Http(e) => e.retry_after,
+            _ => None,
         }
     }
 
@@ -218,6 +227,8 @@ impl fmt::Display for Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Timeout {
+    /// The caller's deadline was past before anything was sent.
+    Deadline,
     /// Looking up the host's name.
     Resolve,
     /// Opening the connection.
@@ -235,6 +246,7 @@ pub enum Timeout {
 impl fmt::Display for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Deadline => "the deadline was past; nothing was sent",
             Self::Resolve => "resolving the host name took too long",
             Self::Connect => "connecting took too long",
             Self::Greeting => "the stream was not greeted in time",
@@ -259,6 +271,8 @@ pub struct Refusal {
     pub info: String,
     /// The HTTP status that it came with; `None` on the stream.
     pub status: Option<u16>,
+    /// How long the server asks to wait (`Retry-After` in seconds); `None` on the stream.
+    pub retry_after: Option<Duration>,
 }
 
 impl fmt::Display for Refusal {
@@ -404,6 +418,7 @@ mod tests {
                 message: String::new(),
                 info: String::new(),
                 status: Some(200),
+                retry_after: None,
             }))
         };
         let http = |status| {
@@ -415,6 +430,7 @@ mod tests {
             (Error::transport(Phase::Connect, "x"), false, true),
             (Error::transport(Phase::Tls, "x"), false, false),
             (Error::transport(Phase::Exchange, "x"), true, true),
+            (Error::Timeout(Timeout::Deadline), false, true),
             (Error::Timeout(Timeout::Connect), false, true),
             (Error::Timeout(Timeout::Read), true, true),
             (refused(300_011), false, false),

@@ -9,8 +9,10 @@ mod decimal;
 mod error;
 mod label;
 pub mod model;
+mod rest;
 mod symbol;
 mod text;
+#[cfg(feature = "rustls")]
 mod tls;
 mod ws;
 
@@ -21,6 +23,7 @@ pub use decimal::{DecimalError, parse_decimal};
 pub use error::{
     CloseFrame, DecodeError, Error, HttpError, InvalidInput, Phase, Refusal, Result, Timeout, TransportError,
 };
+pub use rest::{BarsIter, BarsQuery, Market};
 pub use rust_decimal::Decimal;
 pub use symbol::{Asset, OrderId, Symbol};
 pub use ws::wire::{AuthAck, Message, Refused, SubAck};

@@ -1,62 +1,53 @@
 //! One TLS configuration for REST and the stream: which provider of cryptography, whose certificates.
 
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::error::{InvalidInput, Result};
+
 /// The certificates that are trusted to sign servers' certificates.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Roots {
-    /// DER, each; none at all: those of the web.
-    #[cfg(feature = "rustls")]
     own: Vec<Vec<u8>>,
 }
 
-#[cfg(feature = "rustls")]
-mod with_rustls {
-    use std::sync::Arc;
-
-    use rustls::crypto::{CryptoProvider, ring};
-    use rustls::pki_types::CertificateDer;
-    use rustls::{ClientConfig, RootCertStore};
-
-    use super::Roots;
-    use crate::error::{InvalidInput, Result};
-
-    impl Roots {
-        pub(crate) fn add(&mut self, der: &[u8]) {
-            self.own.push(der.to_vec());
-        }
-
-        /// The certificates that replace those of the web, as DER; none: those of the web.
-        pub(crate) fn own(&self) -> &[Vec<u8>] {
-            &self.own
-        }
-
-        fn store(&self) -> Result<RootCertStore> {
-            if self.own.is_empty() {
-                return Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() });
-            }
-            let mut store = RootCertStore::empty();
-            for der in &self.own {
-                store
-                    .add(CertificateDer::from(der.as_slice()))
-                    .map_err(|e| InvalidInput::new("root_certificate", e.to_string()))?;
-            }
-            Ok(store)
-        }
+impl Roots {
+    pub(crate) fn add(&mut self, der: &[u8]) {
+        self.own.push(der.to_vec());
     }
 
-    /// The provider is named, never looked up: with two of them linked the look-up panics.
-    pub(crate) fn provider() -> Arc<CryptoProvider> {
-        Arc::new(ring::default_provider())
+    /// The certificates that replace those of the web, as DER; none: those of the web.
+    pub(crate) fn own(&self) -> &[Vec<u8>] {
+        &self.own
     }
 
-    /// The configuration of a client's connections.
-    pub(crate) fn client_config(roots: &Roots) -> Result<Arc<ClientConfig>> {
-        let config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(|e| InvalidInput::new("root_certificate", e.to_string()))?
-            .with_root_certificates(roots.store()?)
-            .with_no_client_auth();
-        Ok(Arc::new(config))
+    fn store(&self) -> Result<RootCertStore> {
+        if self.own.is_empty() {
+            return Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() });
+        }
+        let mut store = RootCertStore::empty();
+        for der in &self.own {
+            let added = store.add(CertificateDer::from(der.as_slice()));
+            added.map_err(|e| InvalidInput::new("root_certificate", e.to_string()))?;
+        }
+        Ok(store)
     }
 }
-#[cfg(feature = "rustls")]
-pub(crate) use with_rustls::{client_config, provider};
+
+/// The provider is named, never looked up: where two of them are linked, a look-up panics.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// The configuration of a client's connections.
+pub(crate) fn client_config(roots: &Roots) -> Result<Arc<ClientConfig>> {
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|e| InvalidInput::new("root_certificate", e.to_string()))?
+        .with_root_certificates(roots.store()?)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}

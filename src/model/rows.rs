@@ -38,6 +38,13 @@ impl<T> Rows<T> {
     pub fn into_vec(self) -> Vec<T> {
         self.rows
     }
+
+    /// Takes in the rows of a next list, as if both had been one.
+    pub(crate) fn append(&mut self, next: Self) {
+        let before = self.rows.len() + self.unreadable.len();
+        self.rows.extend(next.rows);
+        self.unreadable.extend(next.unreadable.into_iter().map(|row| Unreadable { index: before + row.index, ..row }));
+    }
 }
 
 impl<T> From<Vec<T>> for Rows<T> {
@@ -95,5 +102,10 @@ mod tests {
         assert_eq!(bad, [(1, "\"two\""), (3, "400")]);
         assert!(rows.unreadable()[1].reason.contains("400"));
         assert!(serde_json::from_str::<Rows<u8>>("{}").is_err());
+
+        let mut both = rows.clone();
+        both.append(rows);
+        assert_eq!(&*both, [1, 3, 1, 3]);
+        assert_eq!(both.unreadable().iter().map(|u| u.index).collect::<Vec<_>>(), [1, 3, 5, 7]);
     }
 }

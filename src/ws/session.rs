@@ -239,10 +239,7 @@ impl Session {
             return self.close(CloseReason::GaveUp(Box::new(error)));
         }
 
-        let asked = match &error {
-            Error::Http(e) => e.retry_after,
-            _ => None,
-        };
+        let asked = error.retry_after();
         let wait = self.backoff.wait(now, was_up.unwrap_or_default(), asked);
         self.state = State::Waiting { until: now + wait };
         self.subscriptions.reset();

@@ -211,13 +211,13 @@ impl Driver {
     }
 
     fn deliver(&mut self, event: Event) {
-        if matches!(event, Event::Connected { .. } | Event::Closed(_)) {
-            if let Some(first) = self.first.take() {
-                match event {
-                    // Whoever waits for the first connection hears of its failure there.
-                    Event::Closed(CloseReason::GaveUp(error)) => return tell(&first, Err(*error)),
-                    _ => tell(&first, Ok(())),
-                }
+        if matches!(event, Event::Connected { .. } | Event::Closed(_))
+            && let Some(first) = self.first.take()
+        {
+            match event {
+                // Whoever waits for the first connection hears of its failure there.
+                Event::Closed(CloseReason::GaveUp(error)) => return tell(&first, Err(*error)),
+                _ => tell(&first, Ok(())),
             }
         }
         self.events.send(event);
@@ -314,7 +314,7 @@ impl Driver {
                 Ok(Message::Text(text)) => {
                     let wall = wall_nanos();
                     if let Some(tap) = &mut self.tap {
-                        tap.call(Direction::Received, &text, wall);
+                        tap(Direction::Received, &text, wall);
                     }
                     self.session.text(&text, now, wall);
                 }
@@ -389,7 +389,7 @@ impl Driver {
 
     fn tap(&mut self, direction: Direction, text: String) {
         if let Some(tap) = &mut self.tap {
-            tap.call(direction, &text, wall_nanos());
+            tap(direction, &text, wall_nanos());
         }
     }
 

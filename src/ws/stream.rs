@@ -114,7 +114,7 @@ impl StreamBuilder {
     ///
     /// The function is called on the stream's thread: what it does delays the stream. Defaults to none.
     pub fn tap(mut self, look: impl FnMut(Direction, &str, u64) + Send + 'static) -> Self {
-        self.tap = Some(Tap(Box::new(look)));
+        self.tap = Some(Box::new(look));
         self
     }
 
@@ -279,10 +279,10 @@ impl fmt::Debug for Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         self.close();
-        if let Some(thread) = self.thread.take() {
-            if thread.join().is_err() {
-                log::error!("the stream's thread failed");
-            }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            log::error!("the stream's thread failed");
         }
     }
 }

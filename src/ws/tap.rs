@@ -13,10 +13,4 @@ pub enum Direction {
 }
 
 /// Called on the stream's thread with each text and the time, UTC nanoseconds.
-pub(crate) struct Tap(pub(crate) Box<dyn FnMut(Direction, &str, u64) + Send>);
-
-impl Tap {
-    pub(crate) fn call(&mut self, direction: Direction, text: &str, wall: u64) {
-        (self.0)(direction, text, wall);
-    }
-}
+pub(crate) type Tap = Box<dyn FnMut(Direction, &str, u64) + Send>;

@@ -229,6 +229,7 @@ impl Answer<'_> {
             message,
             info: info.to_owned(),
             status: None,
+            retry_after: None,
         };
         Refused { id: self.id, refusal }
     }

@@ -1,0 +1,309 @@
+//! HTTP: the only file that names `ureq`.
+//!
+//! What it adds to `ureq` is certainty about how far a failed call had come: resolver and connector mark their
+//! errors, so that whatever is not marked happened after the request may have left.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use ureq::http::{HeaderValue, Request, Response, Uri, header};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    ConnectProxyConnector, ConnectionDetails, Connector, NextTimeout, TcpConnector, Transport as Connection,
+};
+use ureq::{Agent, Body, Proxy, ProxyProtocol};
+
+use crate::config::{ClientBuilder, RestConfig, is_loopback};
+use crate::error::{Error, InvalidInput, Phase, Result, Timeout};
+
+/// How a call is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(test), expect(dead_code, reason = "public calls are all GET"))]
+pub(crate) enum Method {
+    Get,
+    Post,
+    Delete,
+}
+
+impl Method {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// A request, ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) method: Method,
+    pub(crate) url: &'a str,
+    /// Headers that are for the exchange's eyes alone.
+    pub(crate) headers: &'a [(&'static str, &'a str)],
+    /// JSON.
+    pub(crate) body: Option<&'a str>,
+}
+
+/// An answer of any status, read to its end.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) location: Option<String>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Connections to one exchange.
+pub(crate) struct Transport {
+    agent: Agent,
+    config: RestConfig,
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").finish_non_exhaustive()
+    }
+}
+
+impl Transport {
+    pub(crate) fn new(settings: &ClientBuilder) -> Result<Self> {
+        let url = settings.endpoint.rest();
+        url.parse::<Uri>().map_err(|e| InvalidInput::new("rest", format!("{url:?}: {e}")))?;
+        let config = settings.rest.clone();
+
+        let agent = Agent::config_builder()
+            .user_agent(&settings.user_agent)
+            .accept("application/json")
+            .accept_encoding("")
+            // Every status is an answer. A redirect is not followed: the signature would go along.
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(if is_loopback(url) { None } else { proxy_of_environment() })
+            .timeout_resolve(Some(config.connect_timeout))
+            .timeout_connect(Some(config.connect_timeout))
+            .timeout_per_read(Some(config.read_timeout))
+            .timeout_global(Some(config.call_timeout))
+            .max_idle_age(config.idle_age)
+            .max_idle_connections(IDLE_CONNECTIONS)
+            .max_idle_connections_per_host(IDLE_CONNECTIONS);
+        let connector =
+            Marked(Phase::Connect, ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default()));
+
+        #[cfg(feature = "rustls")]
+        let (agent, connector) = {
+            use ureq::unversioned::transport::RustlsConnector;
+            (
+                agent.tls_config(tls_config(&settings.roots)),
+                connector.chain(Marked(Phase::Tls, RustlsConnector::default())),
+            )
+        };
+
+        Ok(Self { agent: Agent::with_parts(agent.build(), connector, Names::default()), config })
+    }
+
+    /// Sends a request and reads the answer, whatever its status.
+    ///
+    /// It ends within the call time-out, and by the deadline where there is one.
+    pub(crate) fn send(&self, outgoing: &Outgoing<'_>, deadline: Option<Instant>) -> Result<Answer> {
+        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(Error::Timeout(Timeout::Deadline));
+        }
+        // Most calls do without settings of their own, which `ureq` would have to copy.
+        let call_timeout = left.filter(|left| *left < self.config.call_timeout);
+
+        let request = Request::builder().method(outgoing.method.as_str()).uri(outgoing.url);
+        let mut request = request.body(()).map_err(|e| InvalidInput::new("request", e.to_string()))?;
+        for (name, value) in outgoing.headers {
+            let mut value = HeaderValue::from_str(value).map_err(|e| InvalidInput::new(name, e.to_string()))?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(*name, value);
+        }
+
+        let response = match outgoing.body {
+            // With a body `run` sends one whatever the method: DELETE has one here.
+            Some(body) => {
+                let json = HeaderValue::from_static("application/json");
+                request.headers_mut().insert(header::CONTENT_TYPE, json);
+                self.run(request.map(|()| body), call_timeout)
+            }
+            None => self.run(request, call_timeout),
+        };
+        self.read(response.map_err(error_of)?)
+    }
+
+    fn run<B: ureq::AsSendBody>(
+        &self,
+        request: Request<B>,
+        call_timeout: Option<Duration>,
+    ) -> Result<Response<Body>, ureq::Error> {
+        let request = match call_timeout {
+            Some(timeout) => self.agent.configure_request(request).timeout_global(Some(timeout)).build(),
+            None => request,
+        };
+        self.agent.run(request)
+    }
+
+    fn read(&self, mut response: Response<Body>) -> Result<Answer> {
+        let limit = self.config.max_body;
+        let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let mut answer = Answer {
+            status: response.status().as_u16(),
+            retry_after: text(header::RETRY_AFTER).and_then(|s| s.trim().parse().ok()).map(Duration::from_secs),
+            location: text(header::LOCATION).map(str::to_owned),
+            body: Vec::new(),
+        };
+        if response.body().content_length().is_some_and(|length| length > limit) {
+            return Err(Error::TooLarge(limit));
+        }
+        answer.body = response.body_mut().with_config().limit(limit).read_to_vec().map_err(error_of)?;
+        Ok(answer)
+    }
+}
+
+/// How many unused connections are kept: as many threads find one ready.
+const IDLE_CONNECTIONS: usize = 16;
+
+/// The proxy that the environment names, where it is of a kind that is spoken here.
+fn proxy_of_environment() -> Option<Proxy> {
+    let proxy = Proxy::try_from_env()?;
+    if matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) {
+        return Some(proxy);
+    }
+    log::warn!("the proxy of the environment is not used: only http and https proxies are");
+    None
+}
+
+/// The provider and the roots of the stream.
+#[cfg(feature = "rustls")]
+fn tls_config(roots: &crate::tls::Roots) -> ureq::tls::TlsConfig {
+    use ureq::tls::{Certificate, RootCerts, TlsConfig};
+    let roots = match roots.own() {
+        [] => RootCerts::WebPki,
+        own => own.iter().map(|der| Certificate::from_der(der).to_owned()).into(),
+    };
+    TlsConfig::builder().unversioned_rustls_crypto_provider(crate::tls::provider()).root_certs(roots).build()
+}
+
+/// An error from before the request was sent.
+#[derive(Debug)]
+struct NotSent {
+    phase: Phase,
+    source: ureq::Error,
+}
+
+impl fmt::Display for NotSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.phase, self.source)
+    }
+}
+
+impl std::error::Error for NotSent {}
+
+fn mark(phase: Phase, error: ureq::Error) -> ureq::Error {
+    match error {
+        // A connection through a proxy runs the chain twice.
+        ureq::Error::Other(source) if source.is::<NotSent>() => ureq::Error::Other(source),
+        source => ureq::Error::Other(Box::new(NotSent { phase, source })),
+    }
+}
+
+/// A step of connecting whose errors are marked. TLS included: `ureq` finishes the handshake within it.
+#[derive(Debug)]
+struct Marked<C>(Phase, C);
+
+impl<In: Connection, C: Connector<In>> Connector<In> for Marked<C> {
+    type Out = C::Out;
+
+    fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<C::Out>, ureq::Error> {
+        self.1.connect(details, chained).map_err(|e| mark(self.0, e))
+    }
+}
+
+/// How long the addresses of a name are kept.
+const NAMES_KEPT: Duration = Duration::from_secs(30);
+
+/// Looks names up, marks the errors, and remembers the last name for a while: `ureq` asks before every call,
+/// also when a connection is open, and starts a thread for it.
+#[derive(Debug, Default)]
+struct Names {
+    resolver: DefaultResolver,
+    last: Mutex<Option<Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    uri: Uri,
+    at: Instant,
+    addresses: ResolvedSocketAddrs,
+}
+
+impl Names {
+    fn literal(&self, uri: &Uri) -> Option<ResolvedSocketAddrs> {
+        let host = uri.host()?;
+        let ip: IpAddr = host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+        let port = uri.port_u16().or(match uri.scheme_str()? {
+            "http" => Some(80),
+            "https" => Some(443),
+            _ => None,
+        })?;
+        let mut addresses = self.empty();
+        addresses.push(SocketAddr::new(ip, port));
+        Some(addresses)
+    }
+
+    fn known(&self, uri: &Uri) -> Option<ResolvedSocketAddrs> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = last.as_ref().filter(|known| known.at.elapsed() < NAMES_KEPT)?;
+        let same = known.uri.authority() == uri.authority() && known.uri.scheme() == uri.scheme();
+        same.then(|| known.addresses.clone())
+    }
+}
+
+impl Resolver for Names {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &ureq::config::Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        if let Some(addresses) = self.literal(uri).or_else(|| self.known(uri)) {
+            return Ok(addresses);
+        }
+        let addresses = self.resolver.resolve(uri, config, timeout).map_err(|e| mark(Phase::Resolve, e))?;
+        let known = Known { uri: uri.clone(), at: Instant::now(), addresses: addresses.clone() };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        Ok(addresses)
+    }
+}
+
+/// The error of this crate for one of `ureq`'s.
+fn error_of(error: ureq::Error) -> Error {
+    match error {
+        ureq::Error::Other(source) => match source.downcast::<NotSent>() {
+            Ok(not_sent) => match not_sent.source {
+                ureq::Error::Timeout(_) if not_sent.phase == Phase::Resolve => Error::Timeout(Timeout::Resolve),
+                ureq::Error::Timeout(_) => Error::Timeout(Timeout::Connect),
+                source => Error::transport(not_sent.phase, cause(source)),
+            },
+            Err(source) => Error::transport(Phase::Exchange, source),
+        },
+        ureq::Error::Timeout(ureq::Timeout::PerRead) => Error::Timeout(Timeout::Read),
+        ureq::Error::Timeout(_) => Error::Timeout(Timeout::Call),
+        ureq::Error::BodyExceedsLimit(limit) => Error::TooLarge(limit),
+        ureq::Error::LargeResponseHeader(_, limit) => Error::TooLarge(u64::try_from(limit).unwrap_or(u64::MAX)),
+        other => Error::transport(Phase::Exchange, cause(other)),
+    }
+}
+
+/// The cause itself where it is the system's or TLS's, so that a program can look at its kind.
+fn cause(error: ureq::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    match error {
+        ureq::Error::Io(e) => e.into(),
+        other => other.into(),
+    }
+}
