@@ -45,6 +45,15 @@ pub(crate) struct Settings {
     /// Market events that may wait for the consumer.
     pub(crate) max_queued: usize,
     pub(crate) tap: Option<Tap>,
+    pub(crate) resolve: Resolve,
+}
+
+/// How a name and a port become addresses. It may block.
+pub(crate) type Resolve = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
+
+/// The system's way.
+pub(crate) fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    Ok((host, port).to_socket_addrs()?.collect())
 }
 
 /// What reaches the thread.
@@ -117,6 +126,7 @@ pub(crate) fn spawn(settings: Settings) -> Result<Running> {
         max_message: settings.max_message,
         target: settings.target,
         tap: settings.tap,
+        resolve: settings.resolve,
         began: Instant::now(),
         link: Link::None,
         attempt: 0,
@@ -146,6 +156,7 @@ struct Driver {
     connect_timeout: Duration,
     max_message: usize,
     tap: Option<Tap>,
+    resolve: Resolve,
     began: Instant,
     link: Link,
     /// The number of the attempt, so that the name of an earlier one is not taken for this one's.
@@ -270,10 +281,9 @@ impl Driver {
 
     /// Looks a name up in a thread of its own: it can take long, and nobody waits for it who need not.
     fn resolve(&mut self, host: String, port: u16) {
-        let (remote, number) = (self.remote.clone(), self.attempt);
+        let (remote, number, resolve) = (self.remote.clone(), self.attempt, self.resolve);
         let look_up = move || {
-            let addresses = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
-            if remote.post(Inbox::Resolved(number, addresses)).is_err() {
+            if remote.post(Inbox::Resolved(number, resolve(&host, port))).is_err() {
                 log::trace!("the stream has ended");
             }
         };

@@ -24,6 +24,7 @@ pub struct StreamBuilder {
     max_message: usize,
     max_queued: usize,
     tap: Option<Tap>,
+    resolve: socket::Resolve,
 }
 
 impl StreamBuilder {
@@ -35,6 +36,7 @@ impl StreamBuilder {
             max_message: 8 << 20,
             max_queued: 16_384,
             tap: None,
+            resolve: socket::resolve,
         }
     }
 
@@ -164,6 +166,7 @@ impl StreamBuilder {
             max_message: self.max_message,
             max_queued: self.max_queued,
             tap: self.tap,
+            resolve: self.resolve,
         })?;
         Ok((Stream { events, handle: StreamHandle { remote }, thread: Some(thread) }, first))
     }
@@ -367,3 +370,38 @@ const _: () = {
     sent_to_a_thread::<Stream>();
     shared_among_threads::<StreamHandle>();
 };
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::sync::{Mutex, OnceLock};
+
+    use super::*;
+    use crate::{Client, Endpoint};
+
+    /// A resolver that tells that it was asked, and answers only when the test is over.
+    fn slow(_: &str, _: u16) -> std::io::Result<Vec<std::net::SocketAddr>> {
+        ASKED.get().into_iter().for_each(|asked| asked.lock().unwrap().send(()).unwrap());
+        std::thread::park();
+        Ok(Vec::new())
+    }
+    static ASKED: OnceLock<Mutex<mpsc::Sender<()>>> = OnceLock::new();
+
+    #[test]
+    fn dropping_a_stream_does_not_wait_for_a_name() {
+        let (asked, was_asked) = mpsc::channel();
+        ASKED.set(Mutex::new(asked)).unwrap();
+        let client =
+            Client::builder(Endpoint::new("http://localhost:1", "ws://name.invalid:1").unwrap()).build().unwrap();
+        let mut builder = client.stream();
+        builder.resolve = slow;
+        let stream = builder.start().unwrap();
+        was_asked.recv_timeout(Duration::from_secs(5)).unwrap();
+        let (done, is_done) = mpsc::channel();
+        std::thread::spawn(move || {
+            drop(stream);
+            done.send(()).unwrap();
+        });
+        is_done.recv_timeout(Duration::from_secs(1)).unwrap();
+    }
+}
