@@ -10,6 +10,8 @@ mod error;
 mod label;
 pub mod model;
 mod rest;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 mod symbol;
 mod text;
 #[cfg(feature = "rustls")]

@@ -1,0 +1,80 @@
+//! The exchange behind the sockets: market and sessions under one roof. Requests and time in, texts out.
+
+use super::Settings;
+use super::api;
+use super::http::{Request, Response};
+use super::market::Market;
+use super::sessions::{Output, SessionId, Sessions};
+
+/// The whole exchange. It has no clock: every call says what time it is, UTC milliseconds.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    market: Market,
+    sessions: Sessions,
+    /// How far time has come.
+    now: u64,
+}
+
+impl Exchange {
+    pub(crate) fn new(settings: Settings, now: u64) -> Self {
+        Self { market: Market::new(settings.seed, now), sessions: Sessions::new(settings), now }
+    }
+
+    /// Whether clients are told a recording, as fast as they [take](Self::taken) it.
+    pub(crate) fn is_replay(&self) -> bool {
+        self.sessions.is_replay()
+    }
+
+    /// Answers a call.
+    pub(crate) fn answer(&mut self, request: &Request, now: u64) -> Response {
+        self.advance(now);
+        api::answer(&self.market, request, self.now)
+    }
+
+    /// A client has opened the stream.
+    pub(crate) fn open(&mut self, now: u64) -> SessionId {
+        self.advance(now);
+        self.sessions.open(self.now)
+    }
+
+    /// A client of the stream said something.
+    pub(crate) fn receive(&mut self, id: SessionId, text: &str, now: u64) {
+        self.advance(now);
+        self.sessions.receive(&self.market, id, text, self.now);
+    }
+
+    /// A client of the stream has taken all that it was sent.
+    pub(crate) fn taken(&mut self, id: SessionId, now: u64) {
+        self.advance(now);
+        self.sessions.taken(id, self.now);
+    }
+
+    /// A client of the stream has gone.
+    pub(crate) fn close(&mut self, id: SessionId) {
+        self.sessions.close(id);
+    }
+
+    /// Does what is due, in the order in which and at the time at which it became due.
+    pub(crate) fn advance(&mut self, now: u64) {
+        // A clock that was set back stands still here.
+        while let Some(due) = self.deadline().filter(|due| *due <= now) {
+            self.now = self.now.max(due);
+            self.market.advance(self.now);
+            for (channel, text) in self.market.drain() {
+                self.sessions.publish(&channel, &text);
+            }
+            self.sessions.advance(&self.market, self.now);
+        }
+        self.now = self.now.max(now);
+    }
+
+    /// When there is something to do again.
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        self.market.deadline().into_iter().chain(self.sessions.deadline()).min()
+    }
+
+    /// What is to be sent, in order.
+    pub(crate) fn drain(&mut self) -> std::vec::Drain<'_, Output> {
+        self.sessions.drain()
+    }
+}

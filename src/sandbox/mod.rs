@@ -1,0 +1,277 @@
+//! An exchange in the process: it speaks the protocol over real sockets on loopback, with a seeded, moving market
+//! behind it, or plays a recorded session.
+//!
+//! ```
+//! let sandbox = bitmax::sandbox::Sandbox::start()?;
+//! assert!(sandbox.rest_url().starts_with("http://127.0.0.1:"));
+//! # Ok::<(), bitmax::sandbox::SandboxError>(())
+//! ```
+
+mod api;
+mod channel;
+mod clock;
+mod exchange;
+mod http;
+mod market;
+mod replay;
+mod server;
+mod sessions;
+mod wire;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Clock;
+use exchange::Exchange;
+use replay::Recording;
+use server::Server;
+
+/// How fast a recording is played. The seeded market always moves in real time.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Speed {
+    /// As recorded.
+    #[default]
+    Real,
+    /// So many times as fast; below 1 slower.
+    Times(f64),
+    /// As fast as the client takes it.
+    Max,
+}
+
+/// Why a sandbox could not be started.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SandboxError {
+    /// The port could not be listened on.
+    Listen {
+        /// The port; 0 means any free one.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A thread could not be started.
+    Thread(io::Error),
+    /// The file of the recording could not be read.
+    ReadRecording {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The recording is damaged.
+    InvalidRecording {
+        /// The file, where it came from one.
+        path: Option<PathBuf>,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// A setting is out of its range.
+    InvalidSetting {
+        /// The setting.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+}
+
+impl fmt::Display for SandboxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen { port, source } => write!(f, "cannot listen on 127.0.0.1:{port}: {source}"),
+            Self::Thread(source) => write!(f, "cannot start a thread: {source}"),
+            Self::ReadRecording { path, source } => write!(f, "cannot read {}: {source}", path.display()),
+            Self::InvalidRecording { path: Some(path), reason } => {
+                write!(f, "{} is no recording: {reason}", path.display())
+            }
+            Self::InvalidRecording { path: None, reason } => write!(f, "not a recording: {reason}"),
+            Self::InvalidSetting { field, problem } => write!(f, "{field}: {problem}"),
+        }
+    }
+}
+
+impl std::error::Error for SandboxError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Listen { source, .. } | Self::Thread(source) | Self::ReadRecording { source, .. } => Some(source),
+            Self::InvalidRecording { .. } | Self::InvalidSetting { .. } => None,
+        }
+    }
+}
+
+/// What the exchange behind the sockets is set to. Times in milliseconds.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    seed: u64,
+    recording: Option<Arc<Recording>>,
+    speed: Speed,
+    ping_interval: u64,
+    snapshot_delay: u64,
+}
+
+/// Where a recording comes from.
+#[derive(Debug, Clone)]
+enum Source {
+    File(PathBuf),
+    Text(String),
+}
+
+/// How a sandbox is to be: [`Sandbox::builder`].
+#[derive(Debug, Clone)]
+pub struct SandboxBuilder {
+    port: u16,
+    start_time: Option<u64>,
+    replay: Option<Source>,
+    max_unread: usize,
+    settings: Settings,
+}
+
+impl SandboxBuilder {
+    /// The port on 127.0.0.1, for REST and the stream alike. Defaults to 0: any free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// What the market's movements are drawn from. Defaults to 1. The same seed and the same time give the same
+    /// market, as long as nobody else trades on it.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = seed;
+        self
+    }
+
+    /// Stops the sandbox's clock at this time (UTC milliseconds): from then on it moves by [`Sandbox::advance`]
+    /// alone, and with it the market, pings and everything else that takes time. Defaults to the clock of this
+    /// machine.
+    pub fn start_time(mut self, utc_millis: u64) -> Self {
+        self.start_time = Some(utc_millis);
+        self
+    }
+
+    /// Plays a recorded session to every client of the stream, in place of the market's messages. REST keeps
+    /// answering from the market.
+    ///
+    /// The file is a JSON list of entries, or one entry a line: `t` (seconds), `dir` (`connect`, `c2s`, `s2c`),
+    /// `raw` (the text). Acknowledgements and pongs are answered live and snapshots wait until the client has
+    /// asked; the rest plays from the first subscription on, each channel once it is subscribed. After its end the
+    /// connection stays.
+    pub fn replay(mut self, file: impl Into<PathBuf>) -> Self {
+        self.replay = Some(Source::File(file.into()));
+        self
+    }
+
+    /// As [`replay`](Self::replay), from text.
+    pub fn replay_text(mut self, text: impl Into<String>) -> Self {
+        self.replay = Some(Source::Text(text.into()));
+        self
+    }
+
+    /// How fast a recording is played. Defaults to [`Speed::Real`].
+    pub fn speed(mut self, speed: Speed) -> Self {
+        self.settings.speed = speed;
+        self
+    }
+
+    /// Time between the server's pings, rounded to milliseconds, at least one. Defaults to 15 s. After two unanswered
+    /// ones in a row the session is ended when the third would be due.
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.settings.ping_interval = millis(interval).max(1);
+        self
+    }
+
+    /// How long the answer to a `depth-snapshot` takes. Defaults to 50 ms; the live exchange takes about one second.
+    pub fn snapshot_delay(mut self, delay: Duration) -> Self {
+        self.settings.snapshot_delay = millis(delay);
+        self
+    }
+
+    /// What a client of the stream may leave unread before it is dropped, in bytes beyond what the system buffers.
+    /// Defaults to 8 MiB.
+    pub fn max_unread(mut self, bytes: usize) -> Self {
+        self.max_unread = bytes;
+        self
+    }
+
+    /// Starts the sandbox.
+    ///
+    /// # Errors
+    /// [`SandboxError`] when the port is taken, a recording is missing or damaged, or a setting is out of range.
+    pub fn start(mut self) -> Result<Sandbox, SandboxError> {
+        if matches!(self.settings.speed, Speed::Times(factor) if !(factor.is_finite() && factor > 0.0)) {
+            return Err(SandboxError::InvalidSetting { field: "speed", problem: "must be a number above zero" });
+        }
+        self.settings.recording = match self.replay {
+            None => None,
+            Some(source) => Some(Arc::new(load(source)?)),
+        };
+        let clock = self.start_time.map_or_else(Clock::wall, Clock::stopped);
+        let exchange = Exchange::new(self.settings, clock.now());
+        Ok(Sandbox { server: Server::start(self.port, exchange, clock, self.max_unread)? })
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn load(source: Source) -> Result<Recording, SandboxError> {
+    let (path, text) = match source {
+        Source::Text(text) => (None, text),
+        Source::File(path) => match std::fs::read_to_string(&path) {
+            Ok(text) => (Some(path), text),
+            Err(source) => return Err(SandboxError::ReadRecording { path, source }),
+        },
+    };
+    Recording::parse(&text).map_err(|reason| SandboxError::InvalidRecording { path, reason })
+}
+
+/// A running exchange on loopback. Dropping it ends all its connections and threads and frees the port.
+#[derive(Debug)]
+pub struct Sandbox {
+    server: Server,
+}
+
+impl Sandbox {
+    /// Starts a sandbox with every setting at its default.
+    ///
+    /// # Errors
+    /// As [`SandboxBuilder::start`].
+    pub fn start() -> Result<Self, SandboxError> {
+        Self::builder().start()
+    }
+
+    /// Settings for a sandbox, each at its default.
+    pub fn builder() -> SandboxBuilder {
+        let settings =
+            Settings { seed: 1, recording: None, speed: Speed::default(), ping_interval: 15_000, snapshot_delay: 50 };
+        SandboxBuilder { port: 0, start_time: None, replay: None, max_unread: 8 * 1024 * 1024, settings }
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.server.port()
+    }
+
+    /// The base address of REST, such as `http://127.0.0.1:40123`.
+    pub fn rest_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port())
+    }
+
+    /// The base address of the stream, such as `ws://127.0.0.1:40123`.
+    pub fn ws_url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.port())
+    }
+
+    /// The sandbox's clock, UTC milliseconds.
+    pub fn now(&self) -> u64 {
+        self.server.now()
+    }
+
+    /// Moves the sandbox's clock forward and does everything that becomes due on the way, in its order and at its
+    /// time, before it returns. What is due to be sent has then been handed to each connection's writer.
+    pub fn advance(&self, by: Duration) {
+        self.server.advance(millis(by));
+    }
+}

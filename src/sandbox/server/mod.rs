@@ -1,0 +1,252 @@
+//! The sockets of the sandbox: the listener, a thread for each connection, a second one for each stream, and one
+//! that keeps time. Everything that they decide nothing about is in [`Exchange`].
+
+mod connection;
+mod outbox;
+mod stream;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::SandboxError;
+use super::clock::Clock;
+use super::exchange::Exchange;
+use super::http::{Request, Response};
+use super::sessions::{Output, SessionId};
+use outbox::Outbox;
+
+/// Connections at once, at most.
+const MAX_CONNECTIONS: usize = 1024;
+/// How long to wait where nothing is due.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// A listening exchange. Dropping it ends every connection and thread.
+#[derive(Debug)]
+pub(crate) struct Server {
+    port: u16,
+    shared: Arc<Shared>,
+    listener: Option<JoinHandle<()>>,
+    timekeeper: Option<JoinHandle<()>>,
+}
+
+/// What all threads share.
+#[derive(Debug)]
+struct Shared {
+    hall: Mutex<Hall>,
+    /// Rung when something is due sooner than the timekeeper thinks, and at the end.
+    bell: Condvar,
+    clock: Clock,
+    connections: Mutex<Connections>,
+    stopping: AtomicBool,
+    max_unread: usize,
+    /// Whether the exchange waits for its clients to have taken what they were sent.
+    paced: bool,
+}
+
+/// The exchange and the way to its clients, under one lock, so that what it says keeps its order.
+#[derive(Debug)]
+struct Hall {
+    exchange: Exchange,
+    outboxes: HashMap<SessionId, Arc<Outbox>>,
+    /// When the timekeeper looks next.
+    awaited: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Connections {
+    next: u64,
+    sockets: HashMap<u64, Arc<TcpStream>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Server {
+    pub(crate) fn start(port: u16, exchange: Exchange, clock: Clock, max_unread: usize) -> Result<Self, SandboxError> {
+        let refused = |source| SandboxError::Listen { port, source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(refused)?;
+        let port = listener.local_addr().map_err(refused)?.port();
+        let shared = Arc::new(Shared {
+            paced: exchange.is_replay(),
+            hall: Mutex::new(Hall { exchange, outboxes: HashMap::new(), awaited: None }),
+            bell: Condvar::new(),
+            clock,
+            connections: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            max_unread,
+        });
+        // Should the second thread not start, dropping this ends the first.
+        let mut server = Self { port, shared: Arc::clone(&shared), listener: None, timekeeper: None };
+        let timekeeper = Arc::clone(&shared);
+        server.timekeeper = Some(spawn("sandbox-time", move || timekeeper.keep_time())?);
+        server.listener = Some(spawn("sandbox-listen", move || shared.listen(&listener))?);
+        Ok(server)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.shared.clock.now()
+    }
+
+    /// Moves the clock, and does what becomes due on the way.
+    pub(crate) fn advance(&self, by: u64) {
+        self.shared.clock.advance(by);
+        self.shared.enter(Exchange::advance);
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, SandboxError> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(SandboxError::Thread)
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        {
+            // Taken, so that the timekeeper is either before its look at `stopping` or in its wait.
+            let _hall = lock(&self.shared.hall);
+            self.shared.bell.notify_all();
+        }
+        if let Some(listener) = self.listener.take() {
+            // `accept` cannot be interrupted, only answered.
+            while !listener.is_finished() {
+                if let Err(e) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)) {
+                    log::trace!("waking the listener: {e}");
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+            join(listener);
+        }
+        if let Some(timekeeper) = self.timekeeper.take() {
+            join(timekeeper);
+        }
+        let mut connections = std::mem::take(&mut *lock(&self.shared.connections));
+        for socket in connections.sockets.values() {
+            shut(socket);
+        }
+        connections.threads.drain(..).for_each(join);
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        log::error!("a thread of the sandbox panicked");
+    }
+}
+
+/// Ends a connection for whoever reads or writes it.
+fn shut(socket: &TcpStream) {
+    if let Err(e) = socket.shutdown(Shutdown::Both) {
+        log::trace!("shutting a socket: {e}");
+    }
+}
+
+impl Shared {
+    /// Does something with the exchange, hands out what it says, and tells the timekeeper.
+    fn enter<T>(&self, act: impl FnOnce(&mut Exchange, u64) -> T) -> T {
+        let mut hall = lock(&self.hall);
+        let result = act(&mut hall.exchange, self.clock.now());
+        self.hand_out(&mut hall);
+        result
+    }
+
+    fn hand_out(&self, hall: &mut Hall) {
+        let Hall { exchange, outboxes, awaited } = hall;
+        for output in exchange.drain() {
+            match output {
+                Output::Text(id, text) => {
+                    if let Some(outbox) = outboxes.get(&id) {
+                        outbox.push(outbox::Item::Text(text));
+                    }
+                }
+                Output::Close(id) => {
+                    if let Some(outbox) = outboxes.get(&id) {
+                        outbox.close();
+                    }
+                }
+            }
+        }
+        let due = exchange.deadline();
+        if due.is_some_and(|due| awaited.is_none_or(|awaited| due < awaited)) {
+            self.bell.notify_all();
+        }
+    }
+
+    fn answer(&self, request: &Request) -> Response {
+        self.enter(|exchange, now| exchange.answer(request, now))
+    }
+
+    fn keep_time(&self) {
+        let mut hall = lock(&self.hall);
+        while !self.stopping.load(Ordering::SeqCst) {
+            let now = self.clock.now();
+            hall.exchange.advance(now);
+            self.hand_out(&mut hall);
+            hall.awaited = hall.exchange.deadline();
+            let wait = match hall.awaited {
+                Some(due) if self.clock.runs() => Duration::from_millis(due.saturating_sub(now).max(1)).min(IDLE),
+                _ => IDLE,
+            };
+            hall = self.bell.wait_timeout(hall, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn listen(self: Arc<Self>, listener: &TcpListener) {
+        while !self.stopping.load(Ordering::SeqCst) {
+            match listener.accept() {
+                Ok((socket, _)) => self.admit(socket),
+                Err(e) => {
+                    // Out of file descriptors, say: it passes, but not at once.
+                    log::warn!("accepting a connection: {e}");
+                    thread::sleep(Duration::from_millis(10));
+                }
+            }
+        }
+    }
+
+    fn admit(self: &Arc<Self>, socket: TcpStream) {
+        let mut connections = lock(&self.connections);
+        connections.threads.retain(|thread| !thread.is_finished());
+        if self.stopping.load(Ordering::SeqCst) || connections.sockets.len() >= MAX_CONNECTIONS {
+            return;
+        }
+        let socket = Arc::new(socket);
+        connections.next += 1;
+        let number = connections.next;
+        let (shared, stream) = (Arc::clone(self), Arc::clone(&socket));
+        let serve = move || {
+            match connection::serve(&shared, &stream) {
+                Ok(()) => log::trace!("connection {number} ended"),
+                Err(e) => log::debug!("connection {number}: {e}"),
+            }
+            shut(&stream);
+            lock(&shared.connections).sockets.remove(&number);
+        };
+        match spawn("sandbox-connection", serve) {
+            Ok(thread) => {
+                connections.sockets.insert(number, socket);
+                connections.threads.push(thread);
+            }
+            Err(e) => log::warn!("{e}"),
+        }
+    }
+}
+
+/// Waits for bytes and adds them; how many came. 0: the client has gone.
+fn receive(mut socket: &TcpStream, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    use std::io::Read;
+    let mut chunk = [0; 16 * 1024];
+    let n = socket.read(&mut chunk)?;
+    buffer.extend_from_slice(chunk.get(..n).unwrap_or_default());
+    Ok(n)
+}

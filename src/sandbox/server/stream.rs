@@ -1,0 +1,137 @@
+//! One client of the stream: the connection's thread reads, a second one writes from the outbox.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tungstenite::Message;
+use tungstenite::protocol::frame::Frame;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
+use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+
+use super::outbox::{Item, Outbox};
+use super::{Shared, join, shut, spawn};
+use crate::sandbox::sessions::SessionId;
+
+/// The longest message that a client may send, in bytes.
+const MAX_MESSAGE: usize = 256 * 1024;
+/// How long a client may take to read a message, and to close after it was told to.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Serves a stream from after the upgrade until it ends. `part` is what came with the upgrade.
+pub(super) fn serve(shared: &Arc<Shared>, socket: &Arc<TcpStream>, part: Vec<u8>) -> io::Result<()> {
+    socket.set_read_timeout(None)?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    let outbox = Arc::new(Outbox::new(Arc::clone(socket), shared.max_unread));
+    let id = shared.open(&outbox);
+    let writer = {
+        let (shared, socket, outbox) = (Arc::clone(shared), Arc::clone(socket), Arc::clone(&outbox));
+        spawn("sandbox-stream", move || {
+            if let Err(e) = write(&shared, id, &socket, &outbox) {
+                log::debug!("session {id}: {e}");
+                outbox.end();
+                shut(&socket);
+            }
+        })
+    };
+    match writer {
+        Ok(writer) => {
+            read(shared, id, &mut Ears { socket, outbox: &outbox }, part);
+            shared.close(id);
+            outbox.end();
+            join(writer);
+        }
+        Err(e) => {
+            shared.close(id);
+            log::warn!("session {id}: {e}");
+        }
+    }
+    Ok(())
+}
+
+impl Shared {
+    fn open(&self, outbox: &Arc<Outbox>) -> SessionId {
+        let mut hall = super::lock(&self.hall);
+        let id = hall.exchange.open(self.clock.now());
+        hall.outboxes.insert(id, Arc::clone(outbox));
+        self.hand_out(&mut hall);
+        id
+    }
+
+    fn close(&self, id: SessionId) {
+        let mut hall = super::lock(&self.hall);
+        hall.exchange.close(id);
+        hall.outboxes.remove(&id);
+    }
+}
+
+/// The reading side as WebSocket sees it: what it writes of its own (pongs, the answer to a close) goes the way of
+/// everything else, through the outbox.
+struct Ears<'a> {
+    socket: &'a TcpStream,
+    outbox: &'a Outbox,
+}
+
+impl Read for Ears<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut socket = self.socket;
+        socket.read(buffer)
+    }
+}
+
+impl Write for Ears<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.outbox.push(Item::Frames(bytes.to_vec()));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn read(shared: &Shared, id: SessionId, ears: &mut Ears<'_>, part: Vec<u8>) {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(16 * 1024)
+        .write_buffer_size(0)
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE));
+    let mut context = WebSocketContext::from_partially_read(part, Role::Server, Some(config));
+    loop {
+        match context.read(ears) {
+            Ok(Message::Text(text)) => shared.enter(|exchange, now| exchange.receive(id, &text, now)),
+            // Not part of this protocol: read as text that is no JSON.
+            Ok(Message::Binary(_)) => shared.enter(|exchange, now| exchange.receive(id, "", now)),
+            // Control frames are answered underneath; after a close the next read ends.
+            Ok(_) => {}
+            Err(e) => return log::debug!("session {id}: {e}"),
+        }
+    }
+}
+
+fn write(shared: &Shared, id: SessionId, mut socket: &TcpStream, outbox: &Outbox) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    while let Some(items) = outbox.take() {
+        bytes.clear();
+        for item in items {
+            match item {
+                Item::Frames(frames) => bytes.extend_from_slice(&frames),
+                Item::Text(text) => {
+                    let frame = Frame::message(text.as_bytes().to_vec(), OpCode::Data(Data::Text), true);
+                    frame.format(&mut bytes).map_err(io::Error::other)?;
+                }
+                Item::Close => {
+                    Frame::close(None).format(&mut bytes).map_err(io::Error::other)?;
+                    // Whether the client answers or not, the reader is to come to an end.
+                    socket.set_read_timeout(Some(PATIENCE))?;
+                }
+            }
+        }
+        socket.write_all(&bytes)?;
+        if shared.paced && outbox.is_empty() {
+            shared.enter(|exchange, now| exchange.taken(id, now));
+        }
+    }
+    Ok(())
+}

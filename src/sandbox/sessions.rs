@@ -1,0 +1,321 @@
+//! The sessions of the stream: greeting, keep-alive, subscriptions, requests. No sockets and no clock in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Settings;
+use super::channel;
+use super::market::Market;
+use super::replay::Playback;
+use super::wire::{self, ClientMessage, Refusal};
+use crate::Code;
+
+/// Symbols in one `sub`, at most.
+const MAX_SYMBOLS: usize = 10;
+/// What `hp` begins with.
+const FULL_HP: u8 = 3;
+/// Answers that may be under way to one session at once.
+const MAX_UNDER_WAY: usize = 100;
+
+/// A session's number, never used twice.
+pub(crate) type SessionId = u64;
+
+/// What the server is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// Send a text.
+    Text(SessionId, Arc<str>),
+    /// End the session after what was sent.
+    Close(SessionId),
+}
+
+#[derive(Debug)]
+struct Session {
+    /// Pings sent since the client was last heard of in this regard.
+    unanswered: u8,
+    next_ping: Option<u64>,
+    playback: Option<Playback>,
+    under_way: usize,
+}
+
+/// A snapshot that was asked for and takes a while.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct UnderWay {
+    due: u64,
+    /// Keeps the order of questions of one time.
+    number: u64,
+    session: SessionId,
+    action: String,
+    symbol: String,
+}
+
+/// All sessions.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    settings: Settings,
+    sessions: BTreeMap<SessionId, Session>,
+    subscribers: BTreeMap<Box<str>, BTreeSet<SessionId>>,
+    under_way: BTreeSet<UnderWay>,
+    next_id: SessionId,
+    outputs: Vec<Output>,
+}
+
+impl Sessions {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            sessions: BTreeMap::new(),
+            subscribers: BTreeMap::new(),
+            under_way: BTreeSet::new(),
+            next_id: 0,
+            outputs: Vec::new(),
+        }
+    }
+
+    /// Whether clients are told a recording.
+    pub(crate) fn is_replay(&self) -> bool {
+        self.settings.recording.is_some()
+    }
+
+    /// A client has come in.
+    pub(crate) fn open(&mut self, now: u64) -> SessionId {
+        self.next_id += 1;
+        let id = self.next_id;
+        let recording = self.settings.recording.clone();
+        let playback = recording.map(|recording| Playback::new(recording, self.settings.speed));
+        // A recording brings its own pings.
+        let next_ping = playback.is_none().then(|| now + self.settings.ping_interval);
+        self.sessions.insert(id, Session { unanswered: 0, next_ping, playback, under_way: 0 });
+        self.send(id, wire::connected(false));
+        id
+    }
+
+    /// A client has gone.
+    pub(crate) fn close(&mut self, id: SessionId) {
+        self.sessions.remove(&id);
+        self.under_way.retain(|answer| answer.session != id);
+        self.unsubscribe(id, "*");
+    }
+
+    /// The client has taken all that was sent.
+    pub(crate) fn taken(&mut self, id: SessionId, now: u64) {
+        if let Some(playback) = self.sessions.get_mut(&id).and_then(|s| s.playback.as_mut()) {
+            playback.taken();
+        }
+        self.play(id, now);
+    }
+
+    /// What is to be done, in order.
+    pub(crate) fn drain(&mut self) -> std::vec::Drain<'_, Output> {
+        self.outputs.drain(..)
+    }
+
+    /// When there is something to do again.
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        let answer = self.under_way.first().map(|answer| answer.due);
+        let sessions = self.sessions.values().flat_map(|session| {
+            let playback = session.playback.as_ref().and_then(Playback::deadline);
+            [session.next_ping, playback].into_iter().flatten()
+        });
+        sessions.chain(answer).min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn advance(&mut self, market: &Market, now: u64) {
+        while self.under_way.first().is_some_and(|answer| answer.due <= now) {
+            let Some(answer) = self.under_way.pop_first() else { break };
+            if let Some(session) = self.sessions.get_mut(&answer.session) {
+                session.under_way = session.under_way.saturating_sub(1);
+            }
+            self.answer_snapshot(market, &answer);
+        }
+        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for id in ids {
+            self.ping(id, now);
+            self.play(id, now);
+        }
+    }
+
+    /// Hands a message to everyone who subscribed to its channel.
+    pub(crate) fn publish(&mut self, channel: &str, text: &Arc<str>) {
+        let ids = self.subscribers.get(channel).into_iter().flatten();
+        self.outputs.extend(ids.map(|id| Output::Text(*id, Arc::clone(text))));
+    }
+
+    /// A client said something.
+    pub(crate) fn receive(&mut self, market: &Market, id: SessionId, text: &str, now: u64) {
+        if !self.sessions.contains_key(&id) {
+            return;
+        }
+        let Some(message) = ClientMessage::parse(text) else {
+            let refusal = Refusal::new(Code::INVALID_JSON_FORMAT, "The message is not a JSON object");
+            return self.send(id, wire::error("error", None, &refusal));
+        };
+        log::debug!("session {id}: {} {}{}", message.op, message.ch, message.action);
+        match message.op.as_str() {
+            "ping" => {
+                let hp = self.hp(id);
+                self.heard_of(id, now + 2 * self.settings.ping_interval);
+                self.send(id, wire::pong(now, hp));
+            }
+            "pong" => self.heard_of(id, 0),
+            "sub" => self.subscribe(market, id, &message, now),
+            "unsub" if !message.ch.is_empty() => {
+                for pattern in channel::each(&message.ch) {
+                    self.unsubscribe(id, &pattern);
+                    if let Some(playback) = self.sessions.get_mut(&id).and_then(|s| s.playback.as_mut()) {
+                        playback.unsubscribe(&pattern);
+                    }
+                    self.send(id, wire::acknowledged(&message, &pattern));
+                }
+            }
+            "req" => self.request(market, id, &message, now),
+            _ => {
+                let refusal = Refusal::new(Code::INVALID_WS_REQUEST_DATA, format!("Invalid request: {}", message.op));
+                self.send(id, wire::error("error", message.id.as_ref(), &refusal));
+            }
+        }
+    }
+
+    fn send(&mut self, id: SessionId, text: impl Into<Arc<str>>) {
+        self.outputs.push(Output::Text(id, text.into()));
+    }
+
+    fn hp(&self, id: SessionId) -> u8 {
+        FULL_HP.saturating_sub(self.sessions.get(&id).map_or(0, |session| session.unanswered))
+    }
+
+    /// The client is alive; a ping of its own puts off the next of ours.
+    fn heard_of(&mut self, id: SessionId, no_ping_before: u64) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.unanswered = 0;
+            session.next_ping = session.next_ping.map(|at| at.max(no_ping_before));
+        }
+    }
+
+    fn ping(&mut self, id: SessionId, now: u64) {
+        let hp = self.hp(id);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(due) = session.next_ping.filter(|due| *due <= now) else { return };
+        if session.unanswered >= 2 {
+            session.next_ping = None;
+            let info = "Session is disconnected due to missing pong message from the client";
+            self.send(id, wire::disconnected(info));
+            self.outputs.push(Output::Close(id));
+        } else {
+            session.unanswered += 1;
+            session.next_ping = Some(due + self.settings.ping_interval);
+            self.send(id, wire::ping(hp));
+        }
+    }
+
+    /// Sends what a recording has to say by now.
+    fn play(&mut self, id: SessionId, now: u64) {
+        let Some(playback) = self.sessions.get_mut(&id).and_then(|s| s.playback.as_mut()) else { return };
+        while let Some(text) = playback.poll(now) {
+            self.outputs.push(Output::Text(id, text));
+        }
+    }
+
+    fn subscribe(&mut self, market: &Market, id: SessionId, message: &ClientMessage, now: u64) {
+        let channels = channel::each(&message.ch);
+        let refusal = if message.ch.is_empty() || channels.is_empty() {
+            Some("Missing channel".to_owned())
+        } else if channels.len() > MAX_SYMBOLS {
+            Some(format!("Too many symbols in one subscription: {}, at most {MAX_SYMBOLS}", channels.len()))
+        } else {
+            None
+        };
+        if let Some(why) = refusal {
+            let refusal = Refusal::new(Code::INVALID_WS_REQUEST_DATA, why);
+            return self.send(id, wire::error("error", message.id.as_ref(), &refusal));
+        }
+        for channel in channels {
+            let playback = self.sessions.get_mut(&id).and_then(|s| s.playback.as_mut());
+            let recorded = playback.as_ref().is_some_and(|p| p.knows(channel::argument(&channel)));
+            match market.check_channel(&channel) {
+                Err(refusal) if refusal.code != Code::SYMBOL_ERROR => {
+                    self.send(id, wire::error("error", message.id.as_ref(), &refusal));
+                }
+                Err(refusal) if !recorded => {
+                    self.send(id, wire::subscription_refused(message, &channel, &refusal));
+                }
+                _ => {
+                    self.outputs.push(Output::Text(id, wire::acknowledged(message, &channel).into()));
+                    match playback {
+                        Some(playback) => playback.subscribe(&channel, now),
+                        None => {
+                            self.subscribers.entry(channel.as_str().into()).or_default().insert(id);
+                            self.outputs.extend(market.newest(&channel).map(|text| Output::Text(id, text)));
+                        }
+                    }
+                }
+            }
+        }
+        self.play(id, now);
+    }
+
+    fn unsubscribe(&mut self, id: SessionId, pattern: &str) {
+        self.subscribers.retain(|channel, ids| {
+            if channel::matches(pattern, channel) {
+                ids.remove(&id);
+            }
+            !ids.is_empty()
+        });
+    }
+
+    fn request(&mut self, market: &Market, id: SessionId, message: &ClientMessage, now: u64) {
+        let symbol = message.arg("symbol").unwrap_or_default().to_owned();
+        let answer = match message.action.as_str() {
+            "depth-snapshot" | "depth-snapshot-top100" => self.ask_snapshot(market, id, message, symbol, now),
+            "market-trades" => {
+                let count = message.number_arg("level").unwrap_or(MAX_UNDER_WAY as u64).min(100) as usize;
+                market.market_trades(message.id.as_ref(), &symbol, count).map(|text| self.send(id, text))
+            }
+            action => Err(Refusal::new(Code::INVALID_WS_REQUEST_DATA, format!("Invalid request action: {action}"))),
+        };
+        if let Err(refusal) = answer {
+            self.send(id, wire::error("error", message.id.as_ref(), &refusal));
+        }
+    }
+
+    fn ask_snapshot(
+        &mut self,
+        market: &Market,
+        id: SessionId,
+        message: &ClientMessage,
+        symbol: String,
+        now: u64,
+    ) -> Result<(), Refusal> {
+        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
+        if let Some(playback) = session.playback.as_mut().filter(|playback| playback.knows(&symbol)) {
+            if !playback.ask_snapshot(&symbol) {
+                return Err(Refusal::new(
+                    Code::DATA_NOT_AVAILABLE,
+                    format!("No further snapshot of {symbol} was recorded"),
+                ));
+            }
+            self.play(id, now);
+            return Ok(());
+        }
+        // Unknown symbols are refused at once.
+        market.check_channel(&format!("depth:{symbol}"))?;
+        if session.under_way >= MAX_UNDER_WAY {
+            return Err(Refusal::new(Code::TOO_MANY_REQUESTS, "Too many snapshots are under way"));
+        }
+        session.under_way += 1;
+        self.next_id += 1;
+        let due = now + self.settings.snapshot_delay;
+        let answer = UnderWay { due, number: self.next_id, session: id, action: message.action.clone(), symbol };
+        self.under_way.insert(answer);
+        self.advance(market, now);
+        Ok(())
+    }
+
+    fn answer_snapshot(&mut self, market: &Market, answer: &UnderWay) {
+        let text = market
+            .depth_snapshot(&answer.action, &answer.symbol)
+            .unwrap_or_else(|refusal| wire::error("error", None, &refusal));
+        self.send(answer.session, text);
+    }
+}

@@ -1,0 +1,176 @@
+//! The server's side of the JSON, written from the protocol reference and apart from the client's codec.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Code;
+
+/// Why a request is refused: a code of the reference and words for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: Code,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// A symbol or asset that is not traded here.
+    pub(crate) fn unknown_symbol(symbol: &str) -> Self {
+        Self::new(Code::SYMBOL_ERROR, format!("Unable to handle symbol {symbol}"))
+    }
+
+    fn reason(&self) -> &'static str {
+        self.code.name().unwrap_or("UNKNOWN_ERROR")
+    }
+}
+
+/// What a client says on the stream. Whatever has the wrong type counts as missing, so that the refusal can still
+/// name the request by its id.
+#[derive(Debug, Default)]
+pub(crate) struct ClientMessage {
+    pub(crate) op: String,
+    /// Echoed as it is, whatever it is.
+    pub(crate) id: Option<Value>,
+    pub(crate) ch: String,
+    pub(crate) action: String,
+    args: Value,
+}
+
+impl ClientMessage {
+    /// `None` when the text is no JSON object.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let Value::Object(mut fields) = serde_json::from_str(text).ok()? else { return None };
+        let mut word = |name| match fields.remove(name) {
+            Some(Value::String(text)) => text,
+            _ => String::new(),
+        };
+        let (op, ch, action) = (word("op"), word("ch"), word("action"));
+        let id = fields.remove("id").filter(|id| !id.is_null());
+        let args = fields.remove("args").unwrap_or_default();
+        Some(Self { op, id, ch, action, args })
+    }
+
+    /// A text among the arguments.
+    pub(crate) fn arg(&self, name: &str) -> Option<&str> {
+        self.args.get(name).and_then(Value::as_str)
+    }
+
+    /// A whole number among the arguments, quoted or not.
+    pub(crate) fn number_arg(&self, name: &str) -> Option<u64> {
+        let value = self.args.get(name)?;
+        value.as_u64().or_else(|| value.as_str()?.parse().ok())
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> String {
+    // cannot fail: structures of this file, whose keys are strings and whose values write themselves
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A successful answer to a call.
+pub(crate) fn success<T: Serialize>(data: T) -> String {
+    #[derive(Serialize)]
+    struct Envelope<T> {
+        code: i64,
+        data: T,
+    }
+    json(&Envelope { code: 0, data })
+}
+
+/// A refused call.
+pub(crate) fn failure(refusal: &Refusal) -> String {
+    #[derive(Serialize)]
+    struct Envelope<'a> {
+        code: Code,
+        message: &'a str,
+        reason: &'a str,
+    }
+    json(&Envelope { code: refusal.code, message: &refusal.message, reason: refusal.reason() })
+}
+
+/// The greeting of a session.
+pub(crate) fn connected(authenticated: bool) -> String {
+    #[derive(Serialize)]
+    struct Connected<'a> {
+        m: &'a str,
+        r#type: &'a str,
+    }
+    json(&Connected { m: "connected", r#type: if authenticated { "auth" } else { "unauth" } })
+}
+
+/// The server asks whether the client is there.
+pub(crate) fn ping(hp: u8) -> String {
+    #[derive(Serialize)]
+    struct Ping<'a> {
+        m: &'a str,
+        hp: u8,
+    }
+    json(&Ping { m: "ping", hp })
+}
+
+/// The answer to a client's ping.
+pub(crate) fn pong(ts: u64, hp: u8) -> String {
+    #[derive(Serialize)]
+    struct Pong<'a> {
+        m: &'a str,
+        code: i64,
+        ts: u64,
+        hp: u8,
+    }
+    json(&Pong { m: "pong", code: 0, ts, hp })
+}
+
+/// Why the server is about to end a session.
+pub(crate) fn disconnected(info: &str) -> String {
+    #[derive(Serialize)]
+    struct Disconnected<'a> {
+        m: &'a str,
+        code: Code,
+        reason: &'a str,
+        info: &'a str,
+    }
+    let code = Code::INVALID_WS_REQUEST_DATA;
+    json(&Disconnected { m: "disconnected", code, reason: code.name().unwrap_or_default(), info })
+}
+
+#[derive(Serialize)]
+struct Acknowledgement<'a> {
+    m: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a Value>,
+    ch: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<Code>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+/// `sub` or `unsub` of one channel is done. Of a pattern in `unsub` the reference shows an acknowledgement without
+/// `code`.
+pub(crate) fn acknowledged(message: &ClientMessage, ch: &str) -> String {
+    let code = (!ch.contains('*')).then_some(Code::new(0));
+    json(&Acknowledgement { m: &message.op, id: message.id.as_ref(), ch, code, reason: None })
+}
+
+/// `sub` of one channel is refused.
+pub(crate) fn subscription_refused(message: &ClientMessage, ch: &str, refusal: &Refusal) -> String {
+    let (code, reason) = (Some(refusal.code), Some(refusal.message.as_str()));
+    json(&Acknowledgement { m: &message.op, id: message.id.as_ref(), ch, code, reason })
+}
+
+/// The answer to a message that cannot be served. `m` is `error`, save where the reference names another.
+pub(crate) fn error(m: &str, id: Option<&Value>, refusal: &Refusal) -> String {
+    #[derive(Serialize)]
+    struct Error<'a> {
+        m: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Value>,
+        code: Code,
+        reason: &'a str,
+        info: &'a str,
+    }
+    json(&Error { m, id, code: refusal.code, reason: refusal.reason(), info: &refusal.message })
+}

@@ -1,0 +1,179 @@
+//! Raw clients for tests: HTTP and WebSocket over a plain socket, knowing nothing of the crate. Every wait has a
+//! deadline.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
+
+use serde_json::Value;
+use tungstenite::protocol::Role;
+use tungstenite::{Message, WebSocket};
+
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An answer taken apart.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {:?}", self.body))
+    }
+
+    /// `data` of a successful answer.
+    pub(crate) fn data(&self) -> Value {
+        let mut json = self.json();
+        assert_eq!((self.status, &json["code"]), (200, &Value::from(0)), "{json}");
+        json["data"].take()
+    }
+
+    /// `code` and `reason` of a refused call.
+    pub(crate) fn refusal(&self) -> (i64, String) {
+        let json = self.json();
+        assert!(json["message"].is_string(), "{json}");
+        (json["code"].as_i64().unwrap(), json["reason"].as_str().unwrap().to_owned())
+    }
+}
+
+/// One kept-alive connection.
+pub(crate) struct Http {
+    socket: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Http {
+    pub(crate) fn connect(port: u16) -> Self {
+        let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { socket, unread: Vec::new() }
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).unwrap();
+    }
+
+    pub(crate) fn get(&mut self, target: &str) -> Answer {
+        self.write(format!("GET {target} HTTP/1.1\r\nHost: sandbox\r\n\r\n").as_bytes());
+        self.answer()
+    }
+
+    /// The next answer.
+    pub(crate) fn answer(&mut self) -> Answer {
+        let head_end = loop {
+            if let Some(at) = self.unread.windows(4).position(|w| w == b"\r\n\r\n") {
+                break at + 4;
+            }
+            assert!(self.read_more() > 0, "the connection ended before an answer: {:?}", self.unread);
+        };
+        let head = String::from_utf8(self.unread.drain(..head_end).collect()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Content-Length: "))
+            .map_or(0, |length| length.parse().unwrap());
+        while self.unread.len() < length {
+            assert!(self.read_more() > 0, "the connection ended within an answer");
+        }
+        let body = String::from_utf8(self.unread.drain(..length).collect()).unwrap();
+        Answer { status, head, body }
+    }
+
+    /// Whether the server closes the connection without sending more.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        self.unread.is_empty() && self.read_more() == 0
+    }
+
+    fn read_more(&mut self) -> usize {
+        let mut chunk = [0; 4096];
+        let n = self.socket.read(&mut chunk).unwrap();
+        self.unread.extend_from_slice(&chunk[..n]);
+        n
+    }
+}
+
+/// One request on a connection of its own.
+pub(crate) fn get(port: u16, target: &str) -> Answer {
+    Http::connect(port).get(target)
+}
+
+/// One client of the stream.
+pub(crate) struct Stream(WebSocket<TcpStream>);
+
+impl Stream {
+    /// Opens the stream and takes the greeting.
+    pub(crate) fn open(port: u16) -> Self {
+        let mut stream = Self::upgrade(port, "/0/api/pro/v1/stream");
+        assert_eq!(stream.text(), r#"{"m":"connected","type":"unauth"}"#);
+        stream
+    }
+
+    pub(crate) fn upgrade(port: u16, path: &str) -> Self {
+        let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (stream, _) = tungstenite::client(format!("ws://127.0.0.1:{port}{path}"), socket).unwrap();
+        Self(stream)
+    }
+
+    /// Takes over a socket on which the upgrade was done by hand.
+    pub(crate) fn from_socket(socket: TcpStream) -> Self {
+        Self(WebSocket::from_raw_socket(socket, Role::Client, None))
+    }
+
+    pub(crate) fn inner(&mut self) -> &mut WebSocket<TcpStream> {
+        &mut self.0
+    }
+
+    pub(crate) fn send(&mut self, text: &str) {
+        self.0.send(Message::text(text)).unwrap();
+    }
+
+    /// The next text message.
+    pub(crate) fn text(&mut self) -> String {
+        loop {
+            match self.0.read().unwrap() {
+                Message::Text(text) => return text.to_string(),
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("unexpected {other:?}"),
+            }
+        }
+    }
+
+    pub(crate) fn json(&mut self) -> Value {
+        let text = self.text();
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text:?}"))
+    }
+
+    /// The next message of this kind; others are passed over.
+    pub(crate) fn next(&mut self, m: &str) -> Value {
+        loop {
+            let message = self.json();
+            if message["m"] == m {
+                return message;
+            }
+        }
+    }
+
+    /// Asks and takes the very next message.
+    pub(crate) fn ask(&mut self, text: &str) -> Value {
+        self.send(text);
+        self.json()
+    }
+
+    /// The texts up to and without the close frame.
+    pub(crate) fn rest(&mut self) -> Vec<String> {
+        let mut texts = Vec::new();
+        loop {
+            match self.0.read() {
+                Ok(Message::Text(text)) => texts.push(text.to_string()),
+                Ok(Message::Close(_)) | Err(tungstenite::Error::ConnectionClosed) => return texts,
+                Ok(_) => {}
+                Err(e) => panic!("not closed politely: {e}; before that {texts:?}"),
+            }
+        }
+    }
+}
