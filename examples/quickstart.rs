@@ -1,0 +1,184 @@
+//! Live market data in one program: products and tickers by REST, then best bid and offer, trades and a
+//! five-level book of BTC/USDT for about ten seconds.
+//!
+//! ```text
+//! cargo run --example quickstart                    # on an exchange inside the program
+//! cargo run --example quickstart -- --replay FILE   # a recorded session, its own symbols
+//! cargo run --example quickstart -- --live          # AscendEX
+//! ```
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use bitmax::model::{AccountCategory, Depth, Level};
+use bitmax::sandbox::Sandbox;
+use bitmax::{Channel, Client, Decimal, Endpoint, Event, OrderBook, Stream, Symbol};
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(about = "Products, tickers, and ten seconds of a live order book")]
+struct Options {
+    /// Play a recorded session instead of the moving market
+    #[arg(long, value_name = "FILE", conflicts_with = "live")]
+    replay: Option<PathBuf>,
+    /// Ask AscendEX instead of an exchange inside the program
+    #[arg(long)]
+    live: bool,
+    /// How many seconds to stream
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    r#for: u64,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    env_logger::init();
+    let options = Options::parse();
+
+    // An exchange in this process, on a port of its own; it goes when `sandbox` does.
+    let sandbox = match &options.replay {
+        _ if options.live => None,
+        Some(file) => Some(Sandbox::builder().replay(file).start()?),
+        None => Some(Sandbox::start()?),
+    };
+    let endpoint = sandbox.as_ref().map_or(Endpoint::ASCENDEX, Sandbox::endpoint);
+    println!("exchange: {}\n", endpoint.rest());
+    let client = Client::builder(endpoint).build()?;
+
+    let symbols = match &options.replay {
+        Some(file) => symbols_of(file)?,
+        None => {
+            show_products(&client)?;
+            vec![Symbol::new("BTC/USDT")?]
+        }
+    };
+    follow(&client, &symbols, Duration::from_secs(options.r#for))
+}
+
+/// The products with their rules, and what they cost now.
+fn show_products(client: &Client) -> Result<(), Box<dyn Error>> {
+    let products = client.market().products(AccountCategory::Cash)?;
+    let tickers = client.market().all_tickers()?;
+    let tickers: BTreeMap<Symbol, _> = tickers.iter().map(|ticker| (ticker.symbol, ticker)).collect();
+    println!("{:<10} {:>10} {:>9} {:>14} {:>9} {:>16}", "product", "tick size", "lot size", "last price", "24 h", "volume");
+    for product in products.iter().filter(|product| product.status_code.as_str() == "Normal").take(12) {
+        let Some(ticker) = tickers.get(&product.symbol) else { continue };
+        let change = (ticker.close - ticker.open) * Decimal::ONE_HUNDRED / ticker.open.max(product.tick_size);
+        println!(
+            "{:<10} {:>10} {:>9} {:>14} {:>8}% {:>16}",
+            product.symbol,
+            product.tick_size,
+            product.lot_size,
+            ticker.close,
+            format!("{change:+.2}"),
+            ticker.volume
+        );
+    }
+    println!();
+    Ok(())
+}
+
+/// Streams for a while, and says what it saw.
+fn follow(client: &Client, symbols: &[Symbol], time: Duration) -> Result<(), Box<dyn Error>> {
+    let stream = client
+        .stream()
+        .subscribe(Channel::bbo(symbols))
+        .subscribe(Channel::trades(symbols))
+        .subscribe(Channel::depth(symbols))
+        .connect()?;
+    let mut books: BTreeMap<Symbol, OrderBook> = symbols.iter().map(|s| (*s, OrderBook::new(*s))).collect();
+    for symbol in symbols {
+        // Changes that arrive before the snapshot are kept by the book.
+        stream.request_snapshot(symbol)?;
+    }
+
+    let (mut quotes, mut trades, mut changes) = (0, 0, 0);
+    let mut shown = Instant::now();
+    let end = Instant::now() + time;
+    while let Ok(event) = stream.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        match event {
+            Event::Bbo(bbo) => {
+                quotes += 1;
+                println!("bbo    {:<9} {} | {}", bbo.symbol, show(bbo.bid), show(bbo.ask));
+            }
+            Event::Trades(message) => {
+                for trade in &message.trades {
+                    trades += 1;
+                    let side = if trade.buyer_is_maker { "sell" } else { "buy" };
+                    println!("trade  {:<9} {side:<4} {} @ {}", message.symbol, trade.size, trade.price);
+                }
+            }
+            Event::Depth(depth) => {
+                changes += 1;
+                let Some(book) = books.get_mut(&depth.symbol) else { continue };
+                apply(book, &depth, &stream)?;
+                if book.is_live() && (depth.kind.is_snapshot() || shown.elapsed() >= Duration::from_secs(1)) {
+                    shown = Instant::now();
+                    print_book(book);
+                }
+            }
+            Event::Disconnected(outage) => {
+                println!("disconnected: {}; again in {:?}", outage.error, outage.retry_in);
+                books.values_mut().for_each(OrderBook::restart);
+            }
+            Event::Reconnected { down_for, .. } => {
+                println!("reconnected after {down_for:?}");
+                for symbol in symbols {
+                    stream.request_snapshot(symbol)?;
+                }
+            }
+            Event::SubscriptionFailed(failed) => println!("not subscribed to {}: {:?}", failed.channel, failed.refusal),
+            Event::Connected { .. } | Event::Subscribed(_) => {}
+            other => println!("{other:?}"),
+        }
+    }
+
+    let live = books.values().filter(|book| book.is_live()).count();
+    println!(
+        "\ntotal: {quotes} quotes, {trades} trades, {changes} book messages, {live} of {} books live, in {} s",
+        books.len(),
+        time.as_secs()
+    );
+    Ok(())
+}
+
+/// Applies a message to its book, and asks for a new snapshot when the book needs one.
+fn apply(book: &mut OrderBook, depth: &Depth, stream: &Stream) -> Result<(), Box<dyn Error>> {
+    let needed = book.needs_snapshot();
+    book.apply(depth)?;
+    if book.needs_snapshot() && (!needed || depth.kind.is_snapshot()) {
+        println!("book   {}: {:?}; asking for a snapshot", book.symbol(), book.status());
+        stream.request_snapshot(book.symbol())?;
+    }
+    Ok(())
+}
+
+fn print_book(book: &OrderBook) {
+    println!("book   {} at sequence number {}", book.symbol(), book.seqnum().unwrap_or_default());
+    let asks: Vec<Level> = book.asks().take(5).collect();
+    for level in asks.iter().rev() {
+        println!("         ask {:>14} {:>14}", level.price, level.size);
+    }
+    for level in book.bids().take(5) {
+        println!("         bid {:>14} {:>14}", level.price, level.size);
+    }
+}
+
+fn show(level: Option<Level>) -> String {
+    level.map_or("nobody".to_owned(), |level| format!("{} @ {}", level.size, level.price))
+}
+
+/// The symbols that a recorded session asks for.
+fn symbols_of(file: &PathBuf) -> Result<Vec<Symbol>, Box<dyn Error>> {
+    let mut symbols = std::collections::BTreeSet::new();
+    for line in std::fs::read_to_string(file)?.lines() {
+        let Ok(entry) = serde_json::from_str::<serde_json::Value>(line.trim_end_matches(',')) else { continue };
+        let message: serde_json::Value = serde_json::from_str(entry["raw"].as_str().unwrap_or("null"))?;
+        if message["op"] == "sub" {
+            let channel = message["ch"].as_str().unwrap_or_default();
+            let arguments = channel.rsplit(':').next().unwrap_or_default();
+            symbols.extend(arguments.split(',').filter_map(|symbol| Symbol::new(symbol).ok()));
+        }
+    }
+    Ok(symbols.into_iter().collect())
+}
