@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -66,6 +66,7 @@ pub struct Server {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Recorded>>>,
     ended: Arc<AtomicBool>,
+    closed: Arc<(Mutex<usize>, Condvar)>,
 }
 
 impl Server {
@@ -75,18 +76,23 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let ended = Arc::new(AtomicBool::new(false));
+        let closed = Arc::new((Mutex::new(0), Condvar::new()));
         let answer = Arc::new(answer);
-        let (log, end) = (Arc::clone(&requests), Arc::clone(&ended));
+        let (log, end, done) = (Arc::clone(&requests), Arc::clone(&ended), Arc::clone(&closed));
         thread::spawn(move || {
             for (connection, stream) in listener.incoming().enumerate() {
                 if end.load(Ordering::SeqCst) {
                     break;
                 }
-                let (answer, log) = (Arc::clone(&answer), Arc::clone(&log));
-                thread::spawn(move || serve(stream.unwrap(), connection, &*answer, &log));
+                let (answer, log, done) = (Arc::clone(&answer), Arc::clone(&log), Arc::clone(&done));
+                thread::spawn(move || {
+                    serve(stream.unwrap(), connection, &*answer, &log);
+                    *done.0.lock().unwrap() += 1;
+                    done.1.notify_all();
+                });
             }
         });
-        Self { address, requests, ended }
+        Self { address, requests, ended, closed }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -103,6 +109,13 @@ impl Server {
 
     pub fn client(&self) -> Client {
         self.builder().build().unwrap()
+    }
+
+    /// Waits until this many connections are closed.
+    pub fn wait_until_closed(&self, n: usize) {
+        let (closed, wake) = &*self.closed;
+        let wait = wake.wait_timeout_while(closed.lock().unwrap(), Duration::from_secs(20), |closed| *closed < n);
+        assert!(!wait.unwrap().1.timed_out(), "connections are still open");
     }
 
     /// What came so far.
