@@ -60,7 +60,7 @@ fn values_are_what_the_samples_say() {
     let trades = market.trades(String::from("ASD/USDT"), None).unwrap();
     assert_eq!(trades.trades[0].seqnum, 144_115_191_800_016_553);
     assert!(trades.trades[1].buyer_is_maker);
-    let ticker = market.ticker(&depth.symbol).unwrap();
+    let ticker = market.ticker(depth.symbol).unwrap();
     assert_eq!(ticker.ask.unwrap().size, Decimal::from(43_641));
     assert_eq!(market.assets_v1().unwrap()[0].precision_scale, 9);
 }
@@ -251,7 +251,7 @@ fn an_error_ends_the_bars_once_told() {
 #[test]
 fn connections_are_kept_and_shared_among_threads() {
     let server = Server::start(|_| Reply::json(fixture("products-cash")));
-    let client = server.client();
+    let client = server.builder().idle_connection_age(Duration::from_secs(60)).build().unwrap();
     for _ in 0..5 {
         client.market().products(AccountCategory::Cash).unwrap();
         client.with_deadline(Instant::now() + Duration::from_secs(5)).market().products(AccountCategory::Cash).unwrap();

@@ -1,6 +1,6 @@
 //! What tests of REST share: a server that records requests and answers as told, the public calls as a table,
 //! and the comparison of what was read with what is written.
-#![allow(dead_code, unreachable_pub, reason = "no test file uses all of it")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "no test file uses all of it")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod calls;
