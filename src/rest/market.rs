@@ -334,7 +334,7 @@ impl BarsIter {
     /// A page is as long a time as holds at most 500 bars, so that none is left out, whether or not trading has
     /// gaps there; the next page starts right after that time.
     fn fetch(&mut self, from: u64) -> Result<()> {
-        let page_end = from.saturating_add(u64::from(MAX_BARS - 1).saturating_mul(self.step));
+        let page_end = from.saturating_add(u64::from(MAX_BARS) * self.step - 1);
         if self.query.to.is_none_or(|to| to > page_end) && self.query.from == Some(from) {
             // More than one page: let it end with the newest bar, not at a time that may be years ahead.
             let newest = BarsQuery { from: None, to: None, n: Some(1), ..self.query.clone() };

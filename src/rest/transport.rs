@@ -307,3 +307,93 @@ fn cause(error: ureq::Error) -> Box<dyn std::error::Error + Send + Sync> {
         other => other.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+    use crate::client::Client;
+    use crate::config::Endpoint;
+
+    fn transport(url: &str) -> Transport {
+        Transport::new(&Client::builder(Endpoint::new(url, "ws://127.0.0.1:1").unwrap())).unwrap()
+    }
+
+    /// The request as it arrives, in lower case.
+    fn sent(method: Method, headers: &[(&'static str, &str)], body: Option<&str>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let body_length = body.map_or(0, str::len);
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = String::new();
+            while request.find("\r\n\r\n").is_none_or(|end| request.len() < end + 4 + body_length) {
+                let mut buffer = [0; 1024];
+                let n = stream.read(&mut buffer).unwrap();
+                request.push_str(std::str::from_utf8(&buffer[..n]).unwrap());
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\nRetry-After: 3\r\nContent-Length: 2\r\n\r\nhi").unwrap();
+            request
+        });
+        let target = format!("{url}/a/b?c=%2F");
+        let outgoing = Outgoing { method, url: &target, headers, body };
+        let answer = transport(&url).send(&outgoing, None).unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (200, &b"hi"[..]));
+        assert_eq!(answer.retry_after, Some(Duration::from_secs(3)));
+        server.join().unwrap().to_lowercase()
+    }
+
+    #[test]
+    fn bodies_go_with_any_method() {
+        for method in [Method::Post, Method::Delete] {
+            let request = sent(method, &[("x-auth-key", "k3y")], Some(r#"{"time":1}"#));
+            let first = format!("{} /a/b?c=%2f http/1.1\r\n", method.as_str().to_lowercase());
+            assert!(request.starts_with(&first), "{request}");
+            for line in ["content-type: application/json\r\n", "content-length: 10\r\n", "x-auth-key: k3y\r\n"] {
+                assert!(request.contains(line), "{request}");
+            }
+            assert!(request.ends_with("\r\n\r\n{\"time\":1}"), "{request}");
+        }
+        let request = sent(Method::Get, &[], None);
+        assert!(!request.contains("content-") && request.ends_with("\r\n\r\n"), "{request}");
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_sent_is_refused_without_its_value() {
+        let outgoing = Outgoing {
+            method: Method::Get,
+            url: "http://127.0.0.1:1/",
+            headers: &[("x-auth-key", "se\ncret")],
+            body: None,
+        };
+        let error = transport("http://127.0.0.1:1").send(&outgoing, None).unwrap_err();
+        assert_eq!(error.kind(), "invalid-input");
+        assert!(!format!("{error} {error:?}").contains("cret"));
+    }
+
+    #[test]
+    fn addresses_need_no_look_up_and_names_only_one() {
+        let names = Names::default();
+        let address = |url: &str| names.literal(&url.parse().unwrap()).map(|found| found.to_vec());
+        assert_eq!(address("http://127.0.0.1:81/x"), Some(vec!["127.0.0.1:81".parse().unwrap()]));
+        assert_eq!(address("https://[::1]"), Some(vec!["[::1]:443".parse().unwrap()]));
+        assert_eq!(address("http://localhost:1"), None);
+
+        let uri: Uri = "http://localhost:81/x".parse().unwrap();
+        let mut addresses = names.empty();
+        addresses.push("127.0.0.1:81".parse().unwrap());
+        let remember =
+            |at| *names.last.lock().unwrap() = Some(Known { uri: uri.clone(), at, addresses: addresses.clone() });
+        remember(Instant::now());
+        assert!(names.known(&"http://localhost:81/y".parse().unwrap()).is_some());
+        assert!(names.known(&"http://localhost:82/x".parse().unwrap()).is_none());
+        assert!(names.known(&"https://localhost:81/x".parse().unwrap()).is_none());
+        if let Some(past) = Instant::now().checked_sub(NAMES_KEPT) {
+            remember(past);
+            assert!(names.known(&uri).is_none());
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What tests of REST share: a server that records requests and answers as told, the public calls as a table,
+//! and the comparison of what was read with what is written.
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "no test file uses all of it")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod calls;
+mod same;
+mod server;
+
+pub use calls::PUBLIC;
+pub use same::same;
+pub use server::{Recorded, Reply, Server};
+
+/// A sample body of the reference.
+pub fn fixture(name: &str) -> String {
+    let path = format!("{}/tests/fixtures/rest/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
