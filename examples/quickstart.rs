@@ -60,7 +60,10 @@ fn show_products(client: &Client) -> Result<(), Box<dyn Error>> {
     let products = client.market().products(AccountCategory::Cash)?;
     let tickers = client.market().all_tickers()?;
     let tickers: BTreeMap<Symbol, _> = tickers.iter().map(|ticker| (ticker.symbol, ticker)).collect();
-    println!("{:<10} {:>10} {:>9} {:>14} {:>9} {:>16}", "product", "tick size", "lot size", "last price", "24 h", "volume");
+    println!(
+        "{:<10} {:>10} {:>9} {:>14} {:>9} {:>16}",
+        "product", "tick size", "lot size", "last price", "24 h", "volume"
+    );
     for product in products.iter().filter(|product| product.status_code.as_str() == "Normal").take(12) {
         let Some(ticker) = tickers.get(&product.symbol) else { continue };
         let change = (ticker.close - ticker.open) * Decimal::ONE_HUNDRED / ticker.open.max(product.tick_size);

@@ -1,5 +1,6 @@
 //! An idle stream costs nothing: alone in its program, because it counts threads and their wake-ups.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![cfg(target_os = "linux")]
 
 #[path = "support/ws.rs"]

@@ -1,5 +1,7 @@
 //! The stream over real sockets, against a server that follows a script.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
 #[path = "support/ws.rs"]
 mod ws;
 

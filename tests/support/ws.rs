@@ -1,6 +1,7 @@
 //! A WebSocket server that follows a script: each test says what it does with each connection.
 
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test uses its part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
