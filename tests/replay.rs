@@ -1,0 +1,136 @@
+//! Recorded sessions played through the sandbox's socket: every message is what it is, and the book comes out right.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use bitmax::model::{DepthKind, Level};
+use bitmax::sandbox::{Sandbox, Speed};
+use bitmax::{Channel, Client, Direction, Event, Message, OrderBook, Symbol};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a recorded session asks for: the channels of its `sub`s, and the symbols of its snapshots.
+struct Asked {
+    channels: Vec<Channel>,
+    symbols: Vec<Symbol>,
+}
+
+fn asked_in(recording: &str) -> Asked {
+    let entries: Vec<serde_json::Value> = serde_json::from_str(recording).unwrap();
+    let mut asked = Asked { channels: Vec::new(), symbols: Vec::new() };
+    for entry in entries.iter().filter(|entry| entry["dir"] == "c2s") {
+        let message: serde_json::Value = serde_json::from_str(entry["raw"].as_str().unwrap()).unwrap();
+        match message["op"].as_str().unwrap() {
+            "sub" => asked.channels.push(message["ch"].as_str().unwrap().parse().unwrap()),
+            "req" => asked.symbols.push(message["args"]["symbol"].as_str().unwrap().try_into().unwrap()),
+            _ => {}
+        }
+    }
+    asked
+}
+
+/// Plays a session and follows it: the server's messages by kind, and the books at the end.
+fn play(file: &Path, messages: usize) -> (BTreeMap<String, usize>, BTreeMap<Symbol, OrderBook>) {
+    let asked = asked_in(&std::fs::read_to_string(file).unwrap());
+    let sandbox = Sandbox::builder().replay(file).speed(Speed::Max).start().unwrap();
+    let client = Client::builder(sandbox.endpoint()).build().unwrap();
+    let (received, texts) = mpsc::channel();
+    let tap = move |direction, text: &str, _| {
+        if direction == Direction::Received {
+            received.send(text.to_owned()).unwrap();
+        }
+    };
+    let builder = asked.channels.into_iter().fold(client.stream().tap(tap), bitmax::StreamBuilder::subscribe);
+    let stream = builder.connect().unwrap();
+    for symbol in &asked.symbols {
+        stream.request_snapshot(symbol).unwrap();
+    }
+
+    let mut kinds = BTreeMap::new();
+    for _ in 0..messages {
+        let text = texts.recv_timeout(PATIENCE).expect("another message");
+        let kind = match Message::parse(&text).unwrap() {
+            Message::Connected { .. } => "connected",
+            Message::Subscribed(ack) if ack.refusal.is_none() => "sub",
+            Message::Depth(depth) if depth.kind == DepthKind::Change => "depth",
+            Message::Depth(depth) if depth.kind == DepthKind::Snapshot => "depth-snapshot",
+            Message::Trades(_) => "trades",
+            Message::Ping { .. } => "ping",
+            other => panic!("{other:?}"),
+        };
+        *kinds.entry(kind.to_owned()).or_default() += 1;
+    }
+
+    // The events of all these messages are there, or come at once.
+    let mut books: BTreeMap<Symbol, OrderBook> = asked.symbols.iter().map(|s| (*s, OrderBook::new(*s))).collect();
+    let mut left = kinds["depth"] + kinds["depth-snapshot"] + kinds["trades"] + kinds["sub"] + 1;
+    while left > 0 {
+        match stream.recv_timeout(PATIENCE).expect("another event") {
+            Event::Depth(depth) => {
+                let book = books.get_mut(&depth.symbol).unwrap();
+                book.apply(&depth).unwrap();
+                assert!(!matches!(book.status(), bitmax::BookStatus::Stale(_)), "{}: {:?}", book.symbol(), book.status());
+            }
+            Event::Trades(_) | Event::Subscribed(_) | Event::Connected { .. } => {}
+            other => panic!("{other:?}"),
+        }
+        left -= 1;
+    }
+    assert!(books.values().all(OrderBook::is_live));
+    (kinds, books)
+}
+
+fn json(file: &Path) -> serde_json::Value {
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+fn assert_book(book: &OrderBook, seqnum: &serde_json::Value, expected: &serde_json::Value) {
+    assert_eq!(seqnum.as_u64(), book.seqnum());
+    let levels = |side: &str| -> Vec<Level> { serde_json::from_str(&expected[side].to_string()).unwrap() };
+    assert_eq!(levels("asks"), book.asks().collect::<Vec<_>>());
+    assert_eq!(levels("bids"), book.bids().collect::<Vec<_>>());
+}
+
+fn kinds<const N: usize>(kinds: [(&str, usize); N]) -> BTreeMap<String, usize> {
+    kinds.map(|(kind, count)| (kind.to_owned(), count)).into()
+}
+
+#[test]
+fn the_recorded_session_gives_the_expected_book() {
+    let recorded = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/recorded");
+    let file = recorded.join("session-spot-2021-04-17.json");
+    if !file.exists() {
+        println!("skipped: the recorded session is not here");
+        return;
+    }
+    let (counted, books) = play(&file, 313);
+    let all = [("connected", 1), ("sub", 20), ("depth", 277), ("depth-snapshot", 10), ("trades", 3), ("ping", 2)];
+    assert_eq!(counted, kinds(all));
+    let expected = json(&recorded.join("book-CHZ-USDT.expected.json"));
+    assert_book(&books[&Symbol::new("CHZ/USDT").unwrap()], &expected["final_seqnum"], &expected);
+}
+
+#[test]
+fn the_small_session_gives_its_book() {
+    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let file = fixtures.join("session-small.json");
+    let entries = json(&file);
+    let recorded = entries.as_array().unwrap().iter().filter(|entry| entry["dir"] == "s2c");
+    let mut expected: BTreeMap<String, usize> = BTreeMap::new();
+    for entry in recorded {
+        let message: serde_json::Value = serde_json::from_str(entry["raw"].as_str().unwrap()).unwrap();
+        *expected.entry(message["m"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    let (counted, books) = play(&file, expected.values().sum());
+    assert_eq!(counted, expected);
+    let expected = json(&fixtures.join("session-small.expected.json"));
+    assert_eq!(books.len(), expected.as_object().unwrap().len());
+    for (symbol, book) in &books {
+        let expected = &expected[symbol.as_str()];
+        assert_book(book, &expected["seqnum"], expected);
+    }
+}
