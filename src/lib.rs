@@ -6,6 +6,8 @@ mod decimal;
 mod error;
 mod label;
 pub mod model;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 mod symbol;
 mod text;
 
