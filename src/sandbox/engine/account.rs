@@ -4,7 +4,7 @@ use super::fixed::Fixed;
 
 /// A user: one cash and one margin account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UserId(pub(super) u32);
+pub struct UserId(pub(super) usize);
 
 /// The kind of an account (`ac`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,13 +5,27 @@
 //! drained with [`Engine::drain_events`]. A refused command ([`Refusal`]) changed nothing.
 
 mod account;
+mod book;
+mod checks;
 mod event;
 mod fixed;
+mod ledger;
+mod listing;
+mod matching;
 mod order;
+mod orders;
 mod product;
+mod query;
 mod refusal;
 
+use std::collections::HashSet;
+
 use rust_decimal::Decimal;
+
+use ledger::Ledger;
+use listing::Listings;
+use orders::Orders;
+use product::Product;
 
 pub use account::{AccountId, Balance, Category, UserId, UserSettings};
 pub use event::{BalanceUpdate, Bbo, Change, Event, Fill, Level, LevelChange, OrderUpdate, Trade};
@@ -49,6 +63,12 @@ pub struct Book {
 /// The exchange's core.
 #[derive(Debug)]
 pub struct Engine {
+    // Looked up in maps by hash, never walked by them, so that nothing depends on the hash.
+    listings: Listings,
+    ledger: Ledger,
+    orders: Orders,
+    next_sn: u64,
+    next_trade: u64,
     events: Vec<Event>,
 }
 
@@ -56,7 +76,14 @@ pub struct Engine {
 impl Engine {
     /// An exchange without products and users.
     pub fn new(settings: Settings) -> Self {
-        todo!()
+        Self {
+            listings: Listings::default(),
+            ledger: Ledger::default(),
+            orders: Orders::default(),
+            next_sn: settings.first_sn,
+            next_trade: settings.first_trade,
+            events: Vec::new(),
+        }
     }
 
     /// Adds a product.
@@ -64,7 +91,11 @@ impl Engine {
     /// # Errors
     /// [`InvalidProduct`] when it exists already or its figures contradict each other.
     pub fn add_product(&mut self, spec: &ProductSpec) -> Result<(), InvalidProduct> {
-        todo!()
+        if self.listings.find(spec.symbol).is_some() {
+            return Err(InvalidProduct { field: "symbol", problem: "is listed already" });
+        }
+        self.listings.add(Product::new(spec, &mut self.ledger)?);
+        Ok(())
     }
 
     /// Halts or resumes a product. Open orders stay, and can be cancelled.
@@ -72,12 +103,15 @@ impl Engine {
     /// # Errors
     /// [`Refusal::UnknownProduct`].
     pub fn set_status(&mut self, symbol: Symbol, status: Status) -> Result<(), Refusal> {
-        todo!()
+        let ix = self.listings.find(symbol).ok_or(Refusal::UnknownProduct)?;
+        self.listings[ix].product.status = status;
+        Ok(())
     }
 
     /// Adds a user with an empty cash and an empty margin account.
     pub fn add_user(&mut self, settings: UserSettings) -> UserId {
-        todo!()
+        self.orders.add_user(settings);
+        UserId(self.ledger.add_user())
     }
 }
 
@@ -93,7 +127,14 @@ impl Engine {
     /// # Errors
     /// [`Refusal::InvalidAmount`], also when the asset's supply would leave the range; [`Refusal::UnknownAccount`].
     pub fn deposit(&mut self, account: AccountId, asset: Asset, amount: Decimal, now: u64) -> Result<(), Refusal> {
-        todo!()
+        let amount = Self::amount(amount)?;
+        let ix = self.ledger.account(account).ok_or(Refusal::UnknownAccount)?;
+        let asset_ix = self.ledger.add_asset(asset);
+        if !self.ledger.credit(ix, asset_ix, amount) {
+            return Err(Refusal::InvalidAmount);
+        }
+        self.tell_balance(account, asset, amount, now);
+        Ok(())
     }
 
     /// Debits an account to outside.
@@ -102,7 +143,14 @@ impl Engine {
     /// [`Refusal::InvalidAmount`], [`Refusal::UnknownAccount`]; [`Refusal::InvalidBalance`] or
     /// [`Refusal::InvalidMarginBalance`] when less is available.
     pub fn withdraw(&mut self, account: AccountId, asset: Asset, amount: Decimal, now: u64) -> Result<(), Refusal> {
-        todo!()
+        let amount = Self::amount(amount)?;
+        let ix = self.ledger.account(account).ok_or(Refusal::UnknownAccount)?;
+        let asset_ix = self.ledger.asset(asset).ok_or(Refusal::balance(account.category))?;
+        if !self.ledger.debit(ix, asset_ix, amount) {
+            return Err(Refusal::balance(account.category));
+        }
+        self.tell_balance(account, asset, Fixed::ZERO - amount, now);
+        Ok(())
     }
 
     /// Moves an amount from an account to another, of the same user or not: two balance updates, `from` first.
@@ -117,7 +165,19 @@ impl Engine {
         amount: Decimal,
         now: u64,
     ) -> Result<(), Refusal> {
-        todo!()
+        let amount = Self::amount(amount)?;
+        let from_ix = self.ledger.account(from).ok_or(Refusal::UnknownAccount)?;
+        let to_ix = self.ledger.account(to).ok_or(Refusal::UnknownAccount)?;
+        if from == to {
+            return Err(Refusal::InvalidAmount);
+        }
+        let asset_ix = self.ledger.asset(asset).ok_or(Refusal::balance(from.category))?;
+        if !self.ledger.transfer(from_ix, to_ix, asset_ix, amount) {
+            return Err(Refusal::balance(from.category));
+        }
+        self.tell_balance(from, asset, Fixed::ZERO - amount, now);
+        self.tell_balance(to, asset, amount, now);
+        Ok(())
     }
 
     /// Sets what a margin account has borrowed and owes in interest. Figures only: no balance moves.
@@ -133,7 +193,17 @@ impl Engine {
         interest: Decimal,
         now: u64,
     ) -> Result<(), Refusal> {
-        todo!()
+        let figure = |figure| Fixed::from_decimal(figure).filter(|f| *f >= Fixed::ZERO).ok_or(Refusal::InvalidAmount);
+        let (borrowed, interest) = (figure(borrowed)?, figure(interest)?);
+        let ix = self.ledger.account(account).ok_or(Refusal::UnknownAccount)?;
+        if account.category != Category::Margin {
+            return Err(Refusal::UnknownAccount);
+        }
+        let asset_ix = self.ledger.add_asset(asset);
+        let balance = &mut self.ledger[(ix, asset_ix)];
+        (balance.borrowed, balance.interest) = (borrowed, interest);
+        self.tell_balance(account, asset, Fixed::ZERO, now);
+        Ok(())
     }
 
     /// Whether an order would be taken, without placing it.
@@ -141,7 +211,8 @@ impl Engine {
     /// # Errors
     /// What [`place`](Self::place) would refuse.
     pub fn check(&self, order: &NewOrder) -> Result<(), Refusal> {
-        todo!()
+        let checked = self.check_form(order)?;
+        self.check_state(order, &checked)
     }
 
     /// Places an order.
@@ -150,7 +221,10 @@ impl Engine {
     /// The first rule that it breaks. An order that passes the rules and is ended by the matching (post-only that
     /// would take, fill-or-kill that cannot be filled) is no refusal but an order update.
     pub fn place(&mut self, order: &NewOrder, now: u64) -> Result<(), Refusal> {
-        todo!()
+        let checked = self.check_form(order)?;
+        self.check_state(order, &checked)?;
+        self.accept(order, &checked, now);
+        Ok(())
     }
 
     /// Places several orders, all or none: each is checked against the state before the batch. Should one not stand
@@ -160,7 +234,27 @@ impl Engine {
     /// # Errors
     /// Each refused order's place in the batch and its refusal.
     pub fn place_batch(&mut self, orders: &[NewOrder], now: u64) -> Result<(), Vec<(usize, Refusal)>> {
-        todo!()
+        let mut ids = HashSet::new();
+        let mut checked = Vec::with_capacity(orders.len());
+        let mut refused = Vec::new();
+        for (at, order) in orders.iter().enumerate() {
+            let verdict = self.check_form(order).and_then(|c| self.check_state(order, &c).map(|()| c));
+            match verdict {
+                Ok(_) if !ids.insert(order.id) => refused.push((at, Refusal::DupNewCoid)),
+                Ok(c) => checked.push(c),
+                Err(refusal) => refused.push((at, refusal)),
+            }
+        }
+        if !refused.is_empty() {
+            return Err(refused);
+        }
+        for (order, checked) in orders.iter().zip(&checked) {
+            match self.check_state(order, checked) {
+                Ok(()) => self.accept(order, checked, now),
+                Err(_) => self.reject(order, checked, now),
+            }
+        }
+        Ok(())
     }
 
     /// Cancels an open order, a halted product's too.
@@ -168,70 +262,42 @@ impl Engine {
     /// # Errors
     /// [`Refusal::UnknownOrder`] when the account has no such order, [`Refusal::NotOpen`] when it has ended.
     pub fn cancel(&mut self, account: AccountId, id: OrderId, now: u64) -> Result<(), Refusal> {
-        todo!()
+        let ix = self.orders.by_id(id).ok_or(Refusal::UnknownOrder)?;
+        let entry = &self.orders[ix];
+        if entry.order.account != account {
+            return Err(Refusal::UnknownOrder);
+        }
+        if !entry.order.status.is_open() {
+            return Err(Refusal::NotOpen);
+        }
+        let product = entry.product;
+        self.cancel_order(ix, now);
+        self.tell_bbo(product, now);
+        Ok(())
     }
 
     /// Cancels an account's open orders, of one product or all, oldest first; says how many.
     pub fn cancel_all(&mut self, account: AccountId, symbol: Option<Symbol>, now: u64) -> usize {
-        todo!()
-    }
-}
-
-/// Queries.
-impl Engine {
-    /// Up to `depth` levels a side; `None` for an unknown product.
-    pub fn book(&self, symbol: Symbol, depth: usize) -> Option<Book> {
-        todo!()
-    }
-
-    /// Best bid and offer; `None` for an unknown product.
-    pub fn bbo(&self, symbol: Symbol) -> Option<Bbo> {
-        todo!()
+        let mut open: Vec<_> = self.orders.open(self.ledger.account(account)).collect();
+        open.retain(|ix| symbol.is_none_or(|symbol| self.orders[*ix].order.symbol == symbol));
+        let products: Vec<_> = open.iter().map(|ix| self.orders[*ix].product).collect();
+        for ix in &open {
+            self.cancel_order(*ix, now);
+        }
+        for product in products {
+            self.tell_bbo(product, now);
+        }
+        open.len()
     }
 
-    /// The last trade's price; `None` before any trade or for an unknown product.
-    pub fn last_price(&self, symbol: Symbol) -> Option<Fixed> {
-        todo!()
+    fn amount(amount: Decimal) -> Result<Fixed, Refusal> {
+        Fixed::from_decimal(amount).filter(|amount| amount.is_positive()).ok_or(Refusal::InvalidAmount)
     }
 
-    /// A product's status; `None` for an unknown product.
-    pub fn status(&self, symbol: Symbol) -> Option<Status> {
-        todo!()
-    }
-
-    /// An account's order, open or remembered.
-    pub fn order(&self, account: AccountId, id: OrderId) -> Option<&Order> {
-        todo!()
-    }
-
-    /// An account's open orders, oldest first.
-    pub fn open_orders(&self, account: AccountId) -> impl Iterator<Item = &Order> {
-        std::iter::empty()
-    }
-
-    /// An account's remembered ended orders, in the order of their end, which is that of `sn`.
-    pub fn closed_orders(&self, account: AccountId) -> impl DoubleEndedIterator<Item = &Order> {
-        std::iter::empty()
-    }
-
-    /// An account's balance of an asset; all zero where it never had any.
-    pub fn balance(&self, account: AccountId, asset: Asset) -> Balance {
-        todo!()
-    }
-
-    /// An account's balances of all assets that the engine knows, also zero ones, in the order in which the assets
-    /// became known.
-    pub fn balances(&self, account: AccountId) -> impl Iterator<Item = (Asset, Balance)> {
-        std::iter::empty()
-    }
-
-    /// Fees collected in an asset.
-    pub fn fees(&self, asset: Asset) -> Fixed {
-        todo!()
-    }
-
-    /// What was deposited of an asset less what was withdrawn: always the sum of all balances and the fees.
-    pub fn supply(&self, asset: Asset) -> Fixed {
-        todo!()
+    fn tell_balance(&mut self, account: AccountId, asset: Asset, delta: Fixed, now: u64) {
+        let update =
+            BalanceUpdate { account, asset, balance: self.balance(account, asset), delta, sn: self.next_sn, time: now };
+        self.next_sn += 1;
+        self.events.push(Event::Balance(update));
     }
 }

@@ -209,6 +209,17 @@ pub struct Order {
 impl Order {
     /// Average price of what has traded, rounded to 12 digits after the point; zero before any trade (`avgPx`, `ap`).
     pub fn avg_price(&self) -> Fixed {
-        todo!()
+        let (notional, filled) = (self.filled_notional.units(), self.filled.units());
+        if filled == 0 {
+            return Fixed::ZERO;
+        }
+        // Digit by digit, as the scaled notional could exceed 128 bits; one more than is kept, to round by.
+        let (mut price, mut rest) = (notional / filled, notional % filled);
+        for _ in 0..=Fixed::SCALE {
+            rest *= 10;
+            price = price * 10 + rest / filled;
+            rest %= filled;
+        }
+        Fixed::from_units((price + 5) / 10)
     }
 }

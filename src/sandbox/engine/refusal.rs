@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::account::Category;
+
 /// Why the engine refused a command. A refused command changed nothing and caused no event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
@@ -44,6 +46,14 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Too little available in an account of this kind.
+    pub(super) fn balance(category: Category) -> Self {
+        match category {
+            Category::Cash => Self::InvalidBalance,
+            Category::Margin => Self::InvalidMarginBalance,
+        }
+    }
+
     /// The reference's `code`; 0 for `DupNewCoid`, which goes into `errorCode`.
     pub fn code(self) -> u32 {
         self.row().0
