@@ -49,6 +49,12 @@ impl Endpoint {
         })
     }
 
+    /// A port of this machine, plain.
+    #[cfg(feature = "sandbox")]
+    pub(crate) fn loopback(port: u16) -> Self {
+        Self { rest: Cow::Owned(format!("http://127.0.0.1:{port}")), ws: Cow::Owned(format!("ws://127.0.0.1:{port}")) }
+    }
+
     /// The base of the REST interface, without a slash at its end.
     pub fn rest(&self) -> &str {
         &self.rest

@@ -1,7 +1,8 @@
 //! The sandbox's clock: this machine's, shifted, or one that moves by hand alone.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::clock::wall_nanos;
 
 /// UTC milliseconds.
 #[derive(Debug)]
@@ -32,8 +33,7 @@ impl Clock {
         if !self.runs {
             return millis;
         }
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        u64::try_from(wall).unwrap_or(u64::MAX).saturating_add(millis)
+        (wall_nanos() / 1_000_000).saturating_add(millis)
     }
 
     pub(crate) fn advance(&self, by: u64) {

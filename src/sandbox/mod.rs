@@ -10,6 +10,9 @@
 mod api;
 mod channel;
 mod clock;
+// Public for the benchmark only; no part of the crate's API.
+#[doc(hidden)]
+pub mod engine;
 mod exchange;
 mod http;
 mod market;
@@ -28,6 +31,8 @@ use clock::Clock;
 use exchange::Exchange;
 use replay::Recording;
 use server::Server;
+
+use crate::Endpoint;
 
 /// How fast a recording is played. The seeded market always moves in real time.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -252,6 +257,11 @@ impl Sandbox {
     /// The port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.server.port()
+    }
+
+    /// Where REST and the stream are.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint::loopback(self.port())
     }
 
     /// The base address of REST, such as `http://127.0.0.1:40123`.
