@@ -44,29 +44,38 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, DecimalError> {
         [b'-', rest @ ..] => (true, rest),
         all => (false, all),
     };
-    // The hot path: up to 18 digits cannot overflow 64 bits, and nearly every number is that short.
-    if digits.len() <= 19 {
-        let mut value = 0u64;
-        let mut point = None;
-        let mut plain = !digits.is_empty();
-        for (at, &b) in digits.iter().enumerate() {
-            match b {
-                b'0'..=b'9' => value = value.wrapping_mul(10).wrapping_add(u64::from(b - b'0')),
-                b'.' if point.is_none() => point = Some(at),
-                _ => {
-                    plain = false;
-                    break;
-                }
-            }
-        }
-        // 19 digits can exceed 64 bits; 18 and a point cannot.
-        if plain && digits.len() - usize::from(point.is_some()) <= 18 && digits != b"." {
-            let scale = point.map_or(0, |at| digits.len() - at - 1);
-            let (low, high) = (value as u32, (value >> 32) as u32);
-            return Ok(Decimal::from_parts(low, high, 0, negative && value != 0, scale as u32));
-        }
+    // Nearly every number is read here.
+    if let Some((value, [])) = plain(text.as_bytes()) {
+        return Ok(value);
     }
     parse_any(negative, digits)
+}
+
+/// The hot path: a number in plain notation of at most 18 digits at the start of a text, and what follows it.
+pub(crate) fn plain(bytes: &[u8]) -> Option<(Decimal, &[u8])> {
+    let (negative, digits) = match bytes {
+        [b'-', rest @ ..] => (true, rest),
+        all => (false, all),
+    };
+    let mut value = 0u64;
+    let mut point = None;
+    let mut end = 0;
+    for &b in digits {
+        match b {
+            // It may overflow and is not used then.
+            b'0'..=b'9' => value = value.wrapping_mul(10).wrapping_add(u64::from(b - b'0')),
+            b'.' if point.is_none() => point = Some(end),
+            _ => break,
+        }
+        end += 1;
+    }
+    let count = end - usize::from(point.is_some());
+    if !(1..=18).contains(&count) {
+        return None;
+    }
+    let scale = point.map_or(0, |at| end - at - 1);
+    let (low, high) = (value as u32, (value >> 32) as u32);
+    Some((Decimal::from_parts(low, high, 0, negative && value != 0, scale as u32), digits.get(end..)?))
 }
 
 /// Every form, at leisure.

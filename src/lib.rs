@@ -1,5 +1,6 @@
 //! A blocking client for the BitMax (AscendEX) Pro API.
 
+mod book;
 mod client;
 mod clock;
 mod code;
@@ -18,6 +19,7 @@ mod text;
 mod tls;
 mod ws;
 
+pub use book::{BookChange, BookStatus, OrderBook, StaleReason};
 pub use client::Client;
 pub use code::{Code, CodeGroup};
 pub use config::{ClientBuilder, Endpoint};

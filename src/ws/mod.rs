@@ -5,6 +5,7 @@
 mod backoff;
 mod channel;
 mod event;
+mod plain;
 mod queue;
 mod session;
 mod socket;

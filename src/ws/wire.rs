@@ -14,6 +14,7 @@ use crate::de as wire;
 use crate::error::{DecodeError, Refusal};
 use crate::model::{Bar, Bbo, Depth, RefPrice, Trades};
 use crate::symbol::Symbol;
+use crate::ws::plain;
 
 /// What one text of the server says. At most 112 bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +112,9 @@ impl Message {
     /// # Ok::<(), bitmax::DecodeError>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self, DecodeError> {
+        if let Some(message) = plain::read(text) {
+            return Ok(message);
+        }
         let kind = kind_of(text).map_err(|e| DecodeError::new("message", text, e))?;
         let Some(kind) = kind else { return Ok(Self::Unknown { kind: None }) };
         read(&kind, text).map_err(|e| DecodeError::new(kind, text, e))
@@ -154,12 +158,6 @@ fn unknown(kind: &str) -> Message {
 
 /// The kind of a text: `m`, or where that is missing `op`, which an older greeting has in its place.
 fn kind_of(text: &str) -> serde_json::Result<Option<Cow<'_, str>>> {
-    // It comes first in every message that was ever recorded.
-    if let Some((kind, _)) = text.strip_prefix("{\"m\":\"").and_then(|rest| rest.split_once('"'))
-        && !kind.contains('\\')
-    {
-        return Ok(Some(Cow::Borrowed(kind)));
-    }
     #[derive(Deserialize)]
     struct Kind<'a> {
         #[serde(borrow, default)]

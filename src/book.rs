@@ -1,0 +1,498 @@
+//! The local order book: snapshot and changes joined, true or not live. Takes messages, gives no output but
+//! what it says when asked; what to send and when is the caller's business.
+//!
+//! ```text
+//!            change: kept              change that follows: applied
+//!               ┌───┐                      ┌───┐
+//!               │   ▼       snapshot       │   ▼
+//!            Waiting ───────────────────▶ Live
+//!                     kept changes join    │ ▲
+//!                               gap, cross,│ │ snapshot,
+//!                                bad level ▼ │ kept changes join
+//!                                         Stale ◀─┐
+//!                                           └─────┘ change: kept
+//! ```
+
+use std::collections::VecDeque;
+
+use rust_decimal::Decimal;
+
+use crate::error::InvalidInput;
+use crate::model::{Depth, Level};
+use crate::symbol::Symbol;
+
+/// The order book of one product, kept from a snapshot and the changes that follow it.
+///
+/// Feed it every [`Depth`] of the product in the order of arrival, of one channel (`depth` or
+/// `depth-realtime`): changes that come before the snapshot are kept, those that the snapshot already holds are
+/// dropped, the others must follow one another by their sequence numbers. After a gap, a change that crosses
+/// the book, or a level that cannot be, the book is *stale*: it is empty and makes no claims until a new
+/// snapshot is in; [`needs_snapshot`](Self::needs_snapshot) says when to ask for one. After a reconnection
+/// [`restart`](Self::restart) it.
+///
+/// A snapshot holds at most 500 levels a side (100 of `depth-snapshot-top100`): of a deeper book the far
+/// end is known only where it has changed since.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use bitmax::{BookChange, Message, OrderBook};
+///
+/// let mut book = OrderBook::new("BTC/USDT".try_into()?);
+/// for text in [
+///     r#"{"m":"depth","symbol":"BTC/USDT","data":{"ts":2,"seqnum":8,"asks":[],"bids":[["9.98","3"]]}}"#,
+///     r#"{"m":"depth-snapshot","symbol":"BTC/USDT","data":{"ts":1,"seqnum":7,"asks":[["10","1"]],"bids":[["9.9","2"]]}}"#,
+/// ] {
+///     if let Message::Depth(depth) = Message::parse(text)? {
+///         book.apply(&depth)?;
+///     }
+/// }
+/// assert_eq!(book.seqnum(), Some(8));
+/// assert_eq!(book.best_bid().map(|level| level.price.to_string()).as_deref(), Some("9.98"));
+/// assert_eq!(book.spread().map(|spread| spread.to_string()).as_deref(), Some("0.02"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct OrderBook {
+    symbol: Symbol,
+    status: BookStatus,
+    /// Of the last message applied.
+    seqnum: u64,
+    ts: u64,
+    /// Digits after the point of the prices seen: a tick is 10 to the power of minus this.
+    scale: u32,
+    bids: Side<false>,
+    asks: Side<true>,
+    /// Changes for the next snapshot, by sequence number.
+    kept: VecDeque<Depth>,
+}
+
+/// Whether a book can be relied upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BookStatus {
+    /// No snapshot yet.
+    Waiting,
+    /// The book is what the exchange has said.
+    Live,
+    /// It was lost, and why; a new snapshot is needed.
+    Stale(StaleReason),
+}
+
+/// Why a book was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StaleReason {
+    /// Changes are missing.
+    Gap {
+        /// The sequence number that had to come next.
+        expected: u64,
+        /// The one that came.
+        found: u64,
+    },
+    /// The best bid was not below the best ask. The protocol has no such state, so something was lost.
+    Crossed {
+        /// The best bid, in the quote asset.
+        bid: Decimal,
+        /// The best ask, in the quote asset.
+        ask: Decimal,
+    },
+    /// A level that cannot be: price not above zero, size below zero, or a price that 64 bits of ticks do not
+    /// hold beside the others.
+    BadLevel(Level),
+}
+
+/// What a message did to a book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BookChange {
+    /// A snapshot was taken, with the kept changes that follow it: the book is live.
+    Built,
+    /// A change was applied.
+    Updated,
+    /// The book already holds it: dropped.
+    Outdated,
+    /// A change that waits for the snapshot.
+    Kept,
+    /// The book is lost, or the snapshot did not reach the kept changes: a new snapshot is needed.
+    /// [`OrderBook::status`] says why.
+    Lost,
+}
+
+/// At most so many changes wait for a snapshot; the oldest make room. At 300 ms a change it is five minutes.
+const KEPT: usize = 1000;
+
+impl OrderBook {
+    /// An empty book that waits for its snapshot.
+    pub fn new(symbol: Symbol) -> Self {
+        Self {
+            symbol,
+            status: BookStatus::Waiting,
+            seqnum: 0,
+            ts: 0,
+            scale: 0,
+            bids: Side { levels: Vec::new() },
+            asks: Side { levels: Vec::new() },
+            kept: VecDeque::new(),
+        }
+    }
+
+    /// Takes a snapshot or a change, and says what came of it.
+    ///
+    /// A snapshot that is older than a live book is dropped, a newer one taken.
+    ///
+    /// # Errors
+    /// [`InvalidInput`] when the message is of another product; the book is as it was.
+    pub fn apply(&mut self, depth: &Depth) -> Result<BookChange, InvalidInput> {
+        if depth.symbol != self.symbol {
+            return Err(self.foreign(depth.symbol));
+        }
+        if self.is_live() && depth.seqnum <= self.seqnum {
+            return Ok(BookChange::Outdated);
+        }
+        Ok(if depth.kind.is_snapshot() {
+            self.build(depth)
+        } else if self.is_live() {
+            self.update(depth)
+        } else {
+            self.keep(depth)
+        })
+    }
+
+    #[cold]
+    fn foreign(&self, symbol: Symbol) -> InvalidInput {
+        InvalidInput::new("symbol", format!("{symbol} in the book of {}", self.symbol))
+    }
+
+    /// Forgets everything: the book waits for its snapshot again. For the start of a new connection, whose
+    /// changes do not follow those of the last.
+    pub fn restart(&mut self) {
+        *self = Self::new(self.symbol);
+    }
+
+    /// The product.
+    pub fn symbol(&self) -> Symbol {
+        self.symbol
+    }
+
+    /// Waiting, live, or stale and why.
+    pub fn status(&self) -> BookStatus {
+        self.status
+    }
+
+    /// Whether the book can be relied upon. In any other state it is empty.
+    #[inline]
+    pub fn is_live(&self) -> bool {
+        matches!(self.status, BookStatus::Live)
+    }
+
+    /// Whether a snapshot must be asked for, or is still awaited.
+    pub fn needs_snapshot(&self) -> bool {
+        !self.is_live()
+    }
+
+    /// The sequence number of the last message applied; `None` when not live.
+    pub fn seqnum(&self) -> Option<u64> {
+        self.is_live().then_some(self.seqnum)
+    }
+
+    /// The exchange's time of the last message applied, UTC milliseconds; `None` when not live, and 0 after the
+    /// snapshot of `depth-realtime`, which has none.
+    pub fn ts(&self) -> Option<u64> {
+        self.is_live().then_some(self.ts)
+    }
+
+    /// The highest bid; `None` when nobody buys or the book is not live.
+    #[inline]
+    pub fn best_bid(&self) -> Option<Level> {
+        self.bids.best(self.scale)
+    }
+
+    /// The lowest ask; `None` when nobody sells or the book is not live.
+    #[inline]
+    pub fn best_ask(&self) -> Option<Level> {
+        self.asks.best(self.scale)
+    }
+
+    /// The bids, highest first; none when the book is not live.
+    pub fn bids(&self) -> impl DoubleEndedIterator<Item = Level> + '_ {
+        self.bids.iter(self.scale)
+    }
+
+    /// The asks, lowest first; none when the book is not live.
+    pub fn asks(&self) -> impl DoubleEndedIterator<Item = Level> + '_ {
+        self.asks.iter(self.scale)
+    }
+
+    /// Halfway between the best bid and the best ask, in the quote asset; `None` where one is missing.
+    pub fn mid(&self) -> Option<Decimal> {
+        let sum = u128::from(self.bids.best_ticks()?) + u128::from(self.asks.best_ticks()?);
+        // cannot fail: at most 21 digits, and the scale of a book is below that of a decimal
+        Decimal::try_from_i128_with_scale(sum as i128 * 5, self.scale + 1).ok()
+    }
+
+    /// The best ask less the best bid, in the quote asset; `None` where one is missing.
+    pub fn spread(&self) -> Option<Decimal> {
+        // cannot fail: a live book is not crossed
+        let ticks = self.asks.best_ticks()?.checked_sub(self.bids.best_ticks()?)?;
+        Some(price(ticks, self.scale))
+    }
+
+    /// Takes a snapshot, then the kept changes that follow it. Those behind a gap are kept further.
+    #[cold]
+    fn build(&mut self, snapshot: &Depth) -> BookChange {
+        self.bids.levels.clear();
+        self.asks.levels.clear();
+        self.scale = 0;
+        for level in snapshot.bids.iter().chain(&snapshot.asks) {
+            if self.ticks(level).is_none() {
+                return self.lose(StaleReason::BadLevel(*level));
+            }
+        }
+        let filled =
+            self.bids.fill(&snapshot.bids, self.scale).and_then(|()| self.asks.fill(&snapshot.asks, self.scale));
+        if let Err(level) = filled {
+            return self.lose(StaleReason::BadLevel(level));
+        }
+        self.status = BookStatus::Live;
+        if self.arrive(snapshot) == BookChange::Lost {
+            return BookChange::Lost;
+        }
+        while let Some(change) = self.kept.pop_front() {
+            // On a gap `update` keeps it again.
+            if change.seqnum > self.seqnum && self.update(&change) == BookChange::Lost {
+                return BookChange::Lost;
+            }
+        }
+        BookChange::Built
+    }
+
+    /// Applies the change that comes next. On a gap keeps it.
+    #[inline]
+    fn update(&mut self, change: &Depth) -> BookChange {
+        let expected = self.seqnum.saturating_add(1);
+        if change.seqnum != expected {
+            return self.gap(change, expected);
+        }
+        for level in &change.bids {
+            match self.ticks(level) {
+                Some(ticks) => self.bids.set(ticks, &level.size),
+                None => return self.lose(StaleReason::BadLevel(*level)),
+            }
+        }
+        for level in &change.asks {
+            match self.ticks(level) {
+                Some(ticks) => self.asks.set(ticks, &level.size),
+                None => return self.lose(StaleReason::BadLevel(*level)),
+            }
+        }
+        self.arrive(change)
+    }
+
+    /// All levels of a message are in.
+    #[inline]
+    fn arrive(&mut self, depth: &Depth) -> BookChange {
+        self.seqnum = depth.seqnum;
+        self.ts = depth.ts;
+        match (self.bids.best_ticks(), self.asks.best_ticks()) {
+            (Some(bid), Some(ask)) if bid >= ask => {
+                let [bid, ask] = [bid, ask].map(|ticks| price(ticks, self.scale));
+                self.lose(StaleReason::Crossed { bid, ask })
+            }
+            _ => BookChange::Updated,
+        }
+    }
+
+    #[cold]
+    fn gap(&mut self, change: &Depth, expected: u64) -> BookChange {
+        self.keep(change);
+        self.lose(StaleReason::Gap { expected, found: change.seqnum })
+    }
+
+    #[cold]
+    fn lose(&mut self, why: StaleReason) -> BookChange {
+        self.status = BookStatus::Stale(why);
+        self.bids.levels.clear();
+        self.asks.levels.clear();
+        BookChange::Lost
+    }
+
+    /// Keeps a change for the next snapshot, in its place.
+    #[cold]
+    fn keep(&mut self, change: &Depth) -> BookChange {
+        let at = self.kept.partition_point(|kept| kept.seqnum < change.seqnum);
+        if self.kept.get(at).is_none_or(|kept| kept.seqnum != change.seqnum) {
+            self.kept.insert(at, change.clone());
+        }
+        if self.kept.len() > KEPT {
+            self.kept.pop_front();
+        }
+        BookChange::Kept
+    }
+
+    /// A level's price in ticks, which are made finer first where need be. `None`: the level cannot be.
+    #[inline]
+    fn ticks(&mut self, level: &Level) -> Option<u64> {
+        // Zero may well be written with a minus.
+        if level.size.is_sign_negative() && !level.size.is_zero() {
+            return None;
+        }
+        let ticks = ticks(&level.price, self.scale).or_else(|| self.widen(&level.price))?;
+        (ticks > 0).then_some(ticks)
+    }
+
+    /// Makes ticks fine enough for a price, and gives the price in them. `None` if 64 bits do not hold it or
+    /// what is there.
+    #[cold]
+    fn widen(&mut self, price: &Decimal) -> Option<u64> {
+        let price = price.normalize();
+        if price.scale() > MAX_SCALE {
+            return None;
+        }
+        if price.scale() > self.scale {
+            let factor = power_of_ten(price.scale() - self.scale)?;
+            self.bids.rescale(factor)?;
+            self.asks.rescale(factor)?;
+            self.scale = price.scale();
+        }
+        ticks(&price, self.scale)
+    }
+}
+
+/// One side, the best level last: what changes most is where little has to move.
+#[derive(Debug, Clone)]
+struct Side<const ASKS: bool> {
+    /// By key, rising. A level that goes stays with size zero, for it often comes again and there is less to move;
+    /// but the last is always there.
+    levels: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    key: u64,
+    size: Decimal,
+}
+
+impl<const ASKS: bool> Side<ASKS> {
+    /// Ticks to key and back: the greater the better, so of asks the complement.
+    fn key(ticks: u64) -> u64 {
+        if ASKS { !ticks } else { ticks }
+    }
+
+    fn level(entry: &Entry, scale: u32) -> Level {
+        Level { price: price(Self::key(entry.key), scale), size: entry.size }
+    }
+
+    #[inline]
+    fn best_ticks(&self) -> Option<u64> {
+        self.levels.last().map(|entry| Self::key(entry.key))
+    }
+
+    #[inline]
+    fn best(&self, scale: u32) -> Option<Level> {
+        self.levels.last().map(|entry| Self::level(entry, scale))
+    }
+
+    fn iter(&self, scale: u32) -> impl DoubleEndedIterator<Item = Level> + '_ {
+        self.levels.iter().rev().filter(|entry| !entry.size.is_zero()).map(move |entry| Self::level(entry, scale))
+    }
+
+    /// Sets a level; size zero: there is none any more.
+    #[inline]
+    fn set(&mut self, ticks: u64, size: &Decimal) {
+        let key = Self::key(ticks);
+        let at = self.place(key);
+        match self.levels.get_mut(at) {
+            Some(entry) if entry.key == key => {
+                entry.size = *size;
+                while self.levels.pop_if(|last| last.size.is_zero()).is_some() {}
+            }
+            _ if !size.is_zero() => self.insert(at, Entry { key, size: *size }),
+            _ => {}
+        }
+    }
+
+    /// Makes room from levels of size zero before it asks for more.
+    #[cold]
+    fn insert(&mut self, mut at: usize, entry: Entry) {
+        let room = self.levels.capacity();
+        if self.levels.len() == room {
+            self.levels.retain(|entry| !entry.size.is_zero());
+            self.levels.reserve(room / 4);
+            at = self.place(entry.key);
+        }
+        self.levels.insert(at, entry);
+    }
+
+    /// Where a key is or belongs. Looks near the top first.
+    #[inline]
+    fn place(&self, key: u64) -> usize {
+        const NEAR: usize = 16;
+        let better = self.levels.iter().rev().take(NEAR).take_while(|entry| entry.key >= key).count();
+        match better {
+            NEAR => self.levels.partition_point(|entry| entry.key < key),
+            _ => self.levels.len() - better,
+        }
+    }
+
+    /// Sets all levels of an empty side at once. Of two of one price the later counts. The error is the level
+    /// that 64 bits do not hold.
+    fn fill(&mut self, levels: &[Level], scale: u32) -> Result<(), Level> {
+        for level in levels {
+            let ticks = ticks(&level.price, scale).ok_or(*level)?;
+            self.levels.push(Entry { key: Self::key(ticks), size: level.size });
+        }
+        self.levels.sort_by_key(|entry| entry.key);
+        self.levels.dedup_by(|later, earlier| {
+            let same = later.key == earlier.key;
+            if same {
+                earlier.size = later.size;
+            }
+            same
+        });
+        self.levels.retain(|entry| !entry.size.is_zero());
+        Ok(())
+    }
+
+    /// Makes ticks finer by a factor. `None` when one does not fit any more.
+    fn rescale(&mut self, factor: u64) -> Option<()> {
+        for entry in &mut self.levels {
+            entry.key = Self::key(Self::key(entry.key).checked_mul(factor)?);
+        }
+        Some(())
+    }
+}
+
+/// The greatest scale of a book: one less than that of a decimal, so that half a tick can be said.
+const MAX_SCALE: u32 = Decimal::MAX_SCALE - 1;
+
+/// A price in ticks; `None` when it is finer than a tick, negative, or too great.
+#[inline]
+fn ticks(price: &Decimal, scale: u32) -> Option<u64> {
+    let parts = price.unpack();
+    if parts.negative || parts.hi != 0 {
+        return None;
+    }
+    let mantissa = u64::from(parts.mid) << 32 | u64::from(parts.lo);
+    mantissa.checked_mul(power_of_ten(scale.checked_sub(parts.scale)?)?)
+}
+
+/// Ticks as a price.
+#[inline]
+fn price(ticks: u64, scale: u32) -> Decimal {
+    Decimal::from_parts(ticks as u32, (ticks >> 32) as u32, 0, false, scale)
+}
+
+#[inline]
+fn power_of_ten(exponent: u32) -> Option<u64> {
+    const POWERS: [u64; 20] = {
+        let mut powers = [1; 20];
+        let mut at = 1;
+        while at < powers.len() {
+            powers[at] = powers[at - 1] * 10;
+            at += 1;
+        }
+        powers
+    };
+    POWERS.get(exponent as usize).copied()
+}
