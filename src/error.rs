@@ -318,7 +318,10 @@ impl fmt::Display for HttpError {
         if let Some(wait) = self.retry_after {
             write!(f, ", try again in {} s", wait.as_secs())?;
         }
-        if self.body.is_empty() { f.write_str(", without a body") } else { write!(f, ": {}", self.body.escape_debug()) }
+        match self.body.trim() {
+            "" => f.write_str(", without a body"),
+            body => write!(f, ": {}", body.escape_debug()),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bitmax::model::{AccountCategory, BarInterval, DepthKind};
 use bitmax::{BarsQuery, Decimal, Error, Market, Result, Symbol};
 use serde_json::{Value, json};
-use support::{PUBLIC, Recorded, Reply, Server, fixture, same};
+use support::{PUBLIC, Reply, Server, bars_answer, fixture, same};
 
 #[test]
 fn each_call_is_sent_as_the_reference_says_and_reads_its_sample() {
@@ -133,24 +133,9 @@ fn bad_arguments_are_refused_and_nothing_is_sent() {
 
 const MINUTE: u64 = 60_000;
 
-/// A server that has these bars and answers as the reference says: `to` holds, at most 500, the latest of them.
+/// A server that has these bars.
 fn bars_server(times: Vec<u64>) -> Server {
     Server::start(move |request| Reply::json(bars_answer(&times, request)))
-}
-
-fn bars_answer(times: &[u64], request: &Recorded) -> String {
-    let number = |name| request.param(name).map(|value| value.parse::<u64>().unwrap());
-    let (from, to) = (number("from").unwrap_or(0), number("to").unwrap_or(u64::MAX));
-    let n = number("n").map_or(500, |n| usize::try_from(n).unwrap().min(500));
-    // Newest first, as in the sample.
-    let within = times.iter().rev().filter(|ts| (from..=to).contains(*ts)).take(n);
-    let rows: Vec<_> = within
-        .map(|ts| {
-            json!({"m": "bar", "s": request.param("symbol"),
-                "data": {"i": request.param("interval"), "ts": ts, "o": "1", "c": "1", "h": "1", "l": "1", "v": "0"}})
-        })
-        .collect();
-    json!({"code": 0, "data": rows}).to_string()
 }
 
 fn times(bars: impl Iterator<Item = Result<bitmax::model::Bar>>) -> Vec<u64> {

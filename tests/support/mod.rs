@@ -3,10 +3,12 @@
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "no test file uses all of it")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod bars;
 mod calls;
 mod same;
 mod server;
 
+pub use bars::bars_answer;
 pub use calls::PUBLIC;
 pub use same::same;
 pub use server::{Recorded, Reply, Server};

@@ -1,0 +1,108 @@
+//! The command-line client: every call of the library from a shell.
+//!
+//! ```text
+//! cargo run --example bitmax -- ticker BTC/USDT
+//! cargo run --example bitmax -- --live --json depth BTC/USDT
+//! ```
+//!
+//! Exit status: 0 done; 1 the exchange refused; 2 bad usage or bad input; 3 the exchange could not be reached,
+//! answered nonsense, or did not answer in time.
+
+mod failure;
+mod market;
+mod output;
+mod target;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use bitmax::Client;
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+
+use failure::Failure;
+use market::MarketCommand;
+use output::Output;
+use target::{Target, TargetArgs};
+
+/// A command-line client for BitMax (AscendEX) and for the sandbox exchange.
+#[derive(Parser)]
+#[command(name = "bitmax", version)]
+struct Cli {
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct Common {
+    /// One JSON value a line, with the names of the wire
+    #[arg(long, global = true)]
+    json: bool,
+    /// How long the command may take
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    timeout: Duration,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Market(MarketCommand),
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds")?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(time) if !time.is_zero() && time <= Duration::from_secs(24 * 3600) => Ok(time),
+        _ => Err("not more than zero and at most a day".to_owned()),
+    }
+}
+
+fn main() -> ExitCode {
+    start_log();
+    // Asked for anywhere, also where the rest of the line cannot be understood.
+    let json = std::env::args_os().any(|arg| arg == "--json");
+    let result = match Cli::try_parse() {
+        Ok(cli) => run(cli),
+        Err(e) if !json || matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => e.exit(),
+        Err(e) => Err(Failure::usage(match e.kind() {
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command is given".to_owned(),
+            _ => e.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+        })),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(json),
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let deadline = Instant::now() + cli.common.timeout;
+    let target = Target::open(cli.target)?;
+    let client = Client::builder(target.endpoint()?)
+        .call_timeout(cli.common.timeout)
+        .read_timeout(cli.common.timeout)
+        .build()?
+        .with_deadline(deadline);
+    let output = Output::new(cli.common.json);
+    match cli.command {
+        Command::Market(command) => command.run(&client, &output),
+    }
+}
+
+/// Logs as `RUST_LOG` says, but never the raw bytes that these two print: signatures are among them.
+fn start_log() {
+    let raw = |target: &str| target.starts_with("tungstenite") || target.starts_with("ureq_proto");
+    env_logger::Builder::from_default_env()
+        .format(move |out, record| {
+            use std::io::Write;
+            if record.level() > log::Level::Info && raw(record.target()) {
+                return Ok(());
+            }
+            writeln!(out, "{} {}: {}", record.level(), record.target(), record.args())
+        })
+        .init();
+}
