@@ -22,7 +22,8 @@
 //!   its limit price, a stop-market buy for its stop price; the latter gives its hold back as it enters.
 //! - **Holds**: a buy holds `price × quantity`, and the reserve rate on top where the commission is `Quote`; a sell holds the
 //!   quantity, and the reserve rate on top where it is `Base`. With every fill the hold becomes that of what is open.
-//! - **Fees** are taken from each fill, rounded down to 12 digits after the point, which for usual products is exact.
+//! - **Fees** are taken from each fill. They and the reserve are rounded down to 12 digits after the point, which for
+//!   usual products is exact; so the hold always covers the fees, however the order is cut into fills.
 //! - **Margin accounts** trade what they have: what is borrowed and owed in interest are figures set from outside.
 //! - **Halted products** take no orders; what is open stays, and can be cancelled.
 //! - **Ids** are refused while an order of the same id is open or remembered, of whatever account.
@@ -30,7 +31,7 @@
 //! # Numbers
 //!
 //! Prices are whole ticks and quantities whole lots inside; amounts are 128-bit integers in units of 10⁻¹², see [`Fixed`].
-//! Products whose notional would need a finer unit are not taken, so nothing but fees is ever rounded, and what is
+//! Products whose notional would need a finer unit are not taken, so nothing else is ever rounded, and what is
 //! rounded off a fee stays with the payer: for each asset all balances and the collected fees sum up to
 //! [`Engine::supply`] to the last digit. No balance, total or available, is ever negative.
 

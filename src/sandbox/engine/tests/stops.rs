@@ -100,6 +100,22 @@ fn stops_set_each_other_off_in_order() {
 }
 
 #[test]
+fn sells_enter_from_the_highest_stop_price_and_at_one_price_the_earliest_first() {
+    let mut floor = Floor::new();
+    let alice = floor.alice;
+    let orders = ["sell 1 @ 201 stop 90", "sell 1 @ 201 stop 95", "sell 1 @ 201 stop 95", "buy 1 @ 50 stop 90"];
+    let [last, second, third, first] = orders.map(|order| floor.place(alice, order).0);
+    let entered: Vec<_> = trade_at(&mut floor, "90")
+        .iter()
+        .filter_map(|event| match event {
+            Event::Order(update) if update.change == Change::Rested => Some(update.order.id),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(entered, [first, second, third, last]);
+}
+
+#[test]
 fn every_price_of_a_sweep_counts() {
     let mut floor = Floor::new();
     let (alice, bob) = (floor.alice, floor.bob);
