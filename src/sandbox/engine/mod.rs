@@ -3,6 +3,37 @@
 //! Pure and deterministic: no clock, no input or output, no randomness. Time (`now`, UTC ms) and ids are arguments;
 //! the same commands give the same events. A command changes the state once and returns; what it caused is then
 //! drained with [`Engine::drain_events`]. A refused command ([`Refusal`]) changed nothing.
+//!
+//! # Rules
+//!
+//! - **Matching**: the best price first, at one price the earliest order first; a trade is at the price of the order on the
+//!   book. An order that is partly filled keeps its place.
+//! - **Self-trade**: an order never trades with another of the same user, cash or margin. Where it would, what is left of the
+//!   order coming in is cancelled ([`ErrorCode::SelfTrade`]), and the one on the book stays. A fill-or-kill order that
+//!   would meet one before it is filled does not trade at all.
+//! - **Post-only**: an order that would trade at once is `Rejected`. **IOC**: what does not trade at once is cancelled.
+//!   **FOK**: cancelled whole unless all of it trades at once.
+//! - **Market orders**: a sell holds its quantity. A buy holds nothing: each step of it is bounded by what is available,
+//!   fee included, in whole lots; it must afford one lot at the best price to be taken. When the book or the balance is
+//!   used up, the rest is cancelled. The limits of quantity hold for them, those of notional do not.
+//! - **Stop orders** wait for a trade of anyone: a buy at the stop price or above, a sell at it or below; one whose stop price
+//!   the last trade has reached already enters at once. They enter after the command's own order, one by one: buys first,
+//!   from the lowest stop price, then sells, from the highest; at one price the earliest. While waiting a buy holds for
+//!   its limit price, a stop-market buy for its stop price; the latter gives its hold back as it enters.
+//! - **Holds**: a buy holds `price × quantity`, and the reserve rate on top where the commission is `Quote`; a sell holds the
+//!   quantity, and the reserve rate on top where it is `Base`. With every fill the hold becomes that of what is open.
+//! - **Fees** are taken from each fill. They and the reserve are rounded down to 12 digits after the point, which for
+//!   usual products is exact; so the hold always covers the fees, however the order is cut into fills.
+//! - **Margin accounts** trade what they have: what is borrowed and owed in interest are figures set from outside.
+//! - **Halted products** take no orders; what is open stays, and can be cancelled.
+//! - **Ids** are refused while an order of the same id is open or remembered, of whatever account.
+//!
+//! # Numbers
+//!
+//! Prices are whole ticks and quantities whole lots inside; amounts are 128-bit integers in units of 10⁻¹², see [`Fixed`].
+//! Products whose notional would need a finer unit are not taken, so nothing else is ever rounded, and what is
+//! rounded off a fee stays with the payer: for each asset all balances and the collected fees sum up to
+//! [`Engine::supply`] to the last digit. No balance, total or available, is ever negative.
 
 mod account;
 mod book;
@@ -301,3 +332,6 @@ impl Engine {
         self.events.push(Event::Balance(update));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -255,7 +255,7 @@ impl Product {
             (Side::Buy, Some(ticks)) => (self.notional(ticks, lots), self.commission == Commission::Quote),
             (Side::Sell, _) => (self.qty(u128::from(lots)), self.commission == Commission::Base),
         };
-        if reserved { amount + self.reserve.of_ceil(amount) } else { amount }
+        if reserved { amount + self.reserve.of(amount) } else { amount }
     }
 
     /// The asset in which an order of a side is charged.
