@@ -37,15 +37,20 @@ fn bitmax(args: &[&str]) -> Run {
     bitmax_with(args, &[])
 }
 
-/// Runs a command line with variables of the environment.
-fn bitmax_with(args: &[&str], variables: &[(&str, &str)]) -> Run {
+/// The built program.
+fn program() -> std::path::PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
     path.push("examples");
     path.push(format!("bitmax{}", std::env::consts::EXE_SUFFIX));
     assert!(path.exists(), "{} is missing: run `cargo build --examples`", path.display());
-    let output = Command::new(path).args(args).env_clear().envs(variables.iter().copied()).output().unwrap();
+    path
+}
+
+/// Runs a command line with variables of the environment.
+fn bitmax_with(args: &[&str], variables: &[(&str, &str)]) -> Run {
+    let output = Command::new(program()).args(args).env_clear().envs(variables.iter().copied()).output().unwrap();
     Run {
         status: output.status.code().unwrap(),
         out: String::from_utf8(output.stdout).unwrap(),
@@ -307,4 +312,87 @@ fn help_is_no_failure() {
     assert_eq!((run.status, run.err.as_str()), (0, ""));
     assert!(run.out.contains("--timeout") && run.out.contains("risk-limits"));
     assert_eq!(bitmax(&[]).status, 2);
+}
+
+/// A sandbox started as a program of its own; it ends with this.
+struct SandboxProgram {
+    child: std::process::Child,
+    addresses: Value,
+}
+
+impl SandboxProgram {
+    fn start(args: &[&str]) -> Self {
+        use std::io::BufRead;
+        let mut child =
+            Command::new(program()).arg("sandbox").args(args).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { child, addresses: serde_json::from_str(&line).unwrap() }
+    }
+
+    fn run(&self, args: &[&str]) -> Run {
+        let address = |name: &str| self.addresses[name].as_str().unwrap();
+        let target = ["--rest", address("rest"), "--ws", address("ws")];
+        bitmax(&target.into_iter().chain(args.iter().copied()).collect::<Vec<_>>())
+    }
+}
+
+impl Drop for SandboxProgram {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+fn lines(run: &Run) -> Vec<Value> {
+    assert_eq!(run.status, 0, "{}", run.err);
+    run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn watch_prints_events_one_a_line() {
+    let sandbox = SandboxProgram::start(&["--port", "0"]);
+    let run = sandbox.run(&["watch", "bbo:BTC/USDT,ETH/USDT", "depth:BTC/USDT", "--count", "5", "--json"]);
+    let events = lines(&run);
+    assert_eq!(events[0], json!({"event": "connected", "type": "unauth"}));
+    let subscribed: Vec<&Value> = events.iter().filter(|e| e["event"] == "sub").map(|e| &e["ch"]).collect();
+    assert!(subscribed.contains(&&json!("bbo:ETH/USDT")), "{subscribed:?}");
+    let data: Vec<&Value> = events.iter().filter(|e| e["event"] == "bbo" || e["event"] == "depth").collect();
+    assert_eq!(data.len(), 5);
+    assert!(data.iter().all(|e| e["m"] == e["event"] && e["symbol"].is_string() && e["data"].is_object()));
+
+    let human = sandbox.run(&["watch", "trades:BTC/USDT", "--for", "0.2"]);
+    assert_eq!(human.status, 0, "{}", human.err);
+    assert!(human.out.starts_with("connected\n"), "{}", human.out);
+}
+
+#[test]
+fn book_prints_one_line_an_update_and_becomes_synced() {
+    let sandbox = SandboxProgram::start(&[]);
+    let run = sandbox.run(&["--json", "book", "BTC/USDT", "--levels", "3", "--count", "4"]);
+    let updates = lines(&run);
+    assert_eq!(updates.len(), 4);
+    for update in &updates {
+        assert_eq!(update["symbol"], "BTC/USDT");
+        let synced = update["synced"] == true;
+        assert_eq!(update["seqnum"].is_u64(), synced);
+        assert_eq!(update["bids"].as_array().unwrap().len(), if synced { 3 } else { 0 });
+    }
+    assert_eq!(updates.last().unwrap()["synced"], true);
+}
+
+#[test]
+fn the_stream_fails_as_rest_does() {
+    for args in [&["watch", "bbo:btc/usdt"][..], &["watch", "bar:7:BTC/USDT"], &["watch"], &["book", "BTC"]] {
+        let run = bitmax(args);
+        assert_eq!((run.status, run.out.as_str()), (2, ""), "{args:?}: {}", run.err);
+    }
+    let sandbox = SandboxProgram::start(&[]);
+    let refused = sandbox.run(&["--json", "watch", "bbo:NO/SUCH", "--for", "5"]);
+    assert_eq!(refused.status, 1, "{}", refused.err);
+    let error: Value = serde_json::from_str(&refused.err).unwrap();
+    assert_eq!(error["error"]["kind"], "refused");
+
+    let nobody = ["--rest", "http://127.0.0.1:1", "--ws", "ws://127.0.0.1:1", "watch", "bbo:BTC/USDT"];
+    assert_eq!(bitmax(&nobody).status, 3);
 }

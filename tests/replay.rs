@@ -73,7 +73,12 @@ fn play(file: &Path, messages: usize) -> (BTreeMap<String, usize>, BTreeMap<Symb
             Event::Depth(depth) => {
                 let book = books.get_mut(&depth.symbol).unwrap();
                 book.apply(&depth).unwrap();
-                assert!(!matches!(book.status(), bitmax::BookStatus::Stale(_)), "{}: {:?}", book.symbol(), book.status());
+                assert!(
+                    !matches!(book.status(), bitmax::BookStatus::Stale(_)),
+                    "{}: {:?}",
+                    book.symbol(),
+                    book.status()
+                );
             }
             Event::Trades(_) | Event::Subscribed(_) | Event::Connected { .. } => {}
             other => panic!("{other:?}"),

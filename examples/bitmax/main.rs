@@ -11,6 +11,8 @@
 mod failure;
 mod market;
 mod output;
+mod sandbox;
+mod stream;
 mod target;
 
 use std::process::ExitCode;
@@ -23,6 +25,8 @@ use clap::{Args, Parser, Subcommand};
 use failure::Failure;
 use market::MarketCommand;
 use output::Output;
+use sandbox::SandboxCommand;
+use stream::StreamCommand;
 use target::{Target, TargetArgs};
 
 /// A command-line client for BitMax (AscendEX) and for the sandbox exchange.
@@ -51,6 +55,9 @@ struct Common {
 enum Command {
     #[command(flatten)]
     Market(MarketCommand),
+    #[command(flatten)]
+    Stream(StreamCommand),
+    Sandbox(SandboxCommand),
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -79,17 +86,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<(), Failure> {
-    let deadline = Instant::now() + cli.common.timeout;
-    let target = Target::open(cli.target)?;
-    let client = Client::builder(target.endpoint()?)
-        .call_timeout(cli.common.timeout)
-        .read_timeout(cli.common.timeout)
-        .build()?
-        .with_deadline(deadline);
-    let output = Output::new(cli.common.json);
-    match cli.command {
-        Command::Market(command) => command.run(&client, &output),
+fn run(Cli { target, common, command }: Cli) -> Result<(), Failure> {
+    let deadline = Instant::now() + common.timeout;
+    let client_of = |target: &Target| {
+        let builder = Client::builder(target.endpoint()).call_timeout(common.timeout).read_timeout(common.timeout);
+        Ok::<_, Failure>(builder.build()?.with_deadline(deadline))
+    };
+    match command {
+        Command::Market(command) => {
+            let target = Target::open(target)?;
+            command.run(&client_of(&target)?, &Output::new(common.json))
+        }
+        Command::Stream(command) => {
+            let target = Target::open(target)?;
+            command.run(&client_of(&target)?, common.json, deadline)
+        }
+        Command::Sandbox(command) => command.run(),
     }
 }
 

@@ -41,10 +41,10 @@ impl Target {
         }
     }
 
-    pub(crate) fn endpoint(&self) -> Result<Endpoint, Failure> {
+    pub(crate) fn endpoint(&self) -> Endpoint {
         match self {
-            Self::Sandbox(sandbox) => Ok(Endpoint::new(sandbox.rest_url(), sandbox.ws_url())?),
-            Self::Remote(endpoint) => Ok(endpoint.clone()),
+            Self::Sandbox(sandbox) => sandbox.endpoint(),
+            Self::Remote(endpoint) => endpoint.clone(),
         }
     }
 }

@@ -1,0 +1,49 @@
+//! The sandbox exchange as a program of its own.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use bitmax::sandbox::{Sandbox, Speed};
+use clap::Args;
+use serde_json::json;
+
+use crate::failure::Failure;
+
+/// Run a sandbox exchange until interrupted
+#[derive(Args)]
+pub(crate) struct SandboxCommand {
+    /// The port on 127.0.0.1; any free one if not given
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// What the market's movements are drawn from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Play a recorded session instead of the moving market
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
+    /// How many times as fast as recorded; 0 is as fast as possible
+    #[arg(long, value_name = "X", requires = "replay")]
+    speed: Option<f64>,
+}
+
+impl SandboxCommand {
+    /// Prints one line with the addresses, then serves.
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let mut builder = Sandbox::builder().port(self.port).seed(self.seed);
+        if let Some(file) = self.replay {
+            builder = builder.replay(file);
+        }
+        builder = match self.speed {
+            None => builder,
+            Some(0.0) => builder.speed(Speed::Max),
+            Some(times) => builder.speed(Speed::Times(times)),
+        };
+        let sandbox = builder.start()?;
+        let mut out = io::stdout().lock();
+        writeln!(out, "{}", json!({"rest": sandbox.rest_url(), "ws": sandbox.ws_url()}))?;
+        out.flush()?;
+        loop {
+            std::thread::park();
+        }
+    }
+}
