@@ -4,6 +4,8 @@
 //! `cross` (every second order trades with the one before), and `mix` (of ten messages five rest, four cancel one of
 //! them, one takes what two or three of them offer). The figure counts messages: each order and each cancel is one.
 
+#![allow(missing_docs, clippy::unwrap_used)]
+
 use std::hint::black_box;
 
 use bitmax::sandbox::engine::{
