@@ -1,7 +1,7 @@
 //! Changes to an order book near its top, the best bid and ask read after each, against two
 //! `BTreeMap<Decimal, Decimal>`, which are given the levels only: no sequence numbers, no checks.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark")]
 
 mod common;
 
@@ -77,7 +77,7 @@ impl Changes {
         let pool = (0..256)
             .map(|_| {
                 // Of the product of three most are small.
-                let step = random.below(256) * random.below(256) * random.below(256) >> 18;
+                let step = (random.below(256) * random.below(256) * random.below(256)) >> 18;
                 let size = if random.below(3) == 0 { 0 } else { 1 + random.below(100_000) };
                 match random.below(2) {
                     0 => depth("depth", vec![ask(step, size)], vec![]),

@@ -3,7 +3,7 @@
 //!
 //! The samples have the shape and length of recorded ones.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark")]
 
 mod common;
 

@@ -13,6 +13,8 @@
 //!                                           └─────┘ change: kept
 //! ```
 
+mod side;
+
 use std::collections::VecDeque;
 
 use rust_decimal::Decimal;
@@ -20,6 +22,7 @@ use rust_decimal::Decimal;
 use crate::error::InvalidInput;
 use crate::model::{Depth, Level};
 use crate::symbol::Symbol;
+use side::{MAX_SCALE, Side, power_of_ten, price, ticks};
 
 /// The order book of one product, kept from a snapshot and the changes that follow it.
 ///
@@ -131,8 +134,8 @@ impl OrderBook {
             seqnum: 0,
             ts: 0,
             scale: 0,
-            bids: Side { levels: Vec::new() },
-            asks: Side { levels: Vec::new() },
+            bids: Side::default(),
+            asks: Side::default(),
             kept: VecDeque::new(),
         }
     }
@@ -241,8 +244,8 @@ impl OrderBook {
     /// Takes a snapshot, then the kept changes that follow it. Those behind a gap are kept further.
     #[cold]
     fn build(&mut self, snapshot: &Depth) -> BookChange {
-        self.bids.levels.clear();
-        self.asks.levels.clear();
+        self.bids.clear();
+        self.asks.clear();
         self.scale = 0;
         for level in snapshot.bids.iter().chain(&snapshot.asks) {
             if self.ticks(level).is_none() {
@@ -312,8 +315,8 @@ impl OrderBook {
     #[cold]
     fn lose(&mut self, why: StaleReason) -> BookChange {
         self.status = BookStatus::Stale(why);
-        self.bids.levels.clear();
-        self.asks.levels.clear();
+        self.bids.clear();
+        self.asks.clear();
         BookChange::Lost
     }
 
@@ -357,142 +360,4 @@ impl OrderBook {
         }
         ticks(&price, self.scale)
     }
-}
-
-/// One side, the best level last: what changes most is where little has to move.
-#[derive(Debug, Clone)]
-struct Side<const ASKS: bool> {
-    /// By key, rising. A level that goes stays with size zero, for it often comes again and there is less to move;
-    /// but the last is always there.
-    levels: Vec<Entry>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    key: u64,
-    size: Decimal,
-}
-
-impl<const ASKS: bool> Side<ASKS> {
-    /// Ticks to key and back: the greater the better, so of asks the complement.
-    fn key(ticks: u64) -> u64 {
-        if ASKS { !ticks } else { ticks }
-    }
-
-    fn level(entry: &Entry, scale: u32) -> Level {
-        Level { price: price(Self::key(entry.key), scale), size: entry.size }
-    }
-
-    #[inline]
-    fn best_ticks(&self) -> Option<u64> {
-        self.levels.last().map(|entry| Self::key(entry.key))
-    }
-
-    #[inline]
-    fn best(&self, scale: u32) -> Option<Level> {
-        self.levels.last().map(|entry| Self::level(entry, scale))
-    }
-
-    fn iter(&self, scale: u32) -> impl DoubleEndedIterator<Item = Level> + '_ {
-        self.levels.iter().rev().filter(|entry| !entry.size.is_zero()).map(move |entry| Self::level(entry, scale))
-    }
-
-    /// Sets a level; size zero: there is none any more.
-    #[inline]
-    fn set(&mut self, ticks: u64, size: &Decimal) {
-        let key = Self::key(ticks);
-        let at = self.place(key);
-        match self.levels.get_mut(at) {
-            Some(entry) if entry.key == key => {
-                entry.size = *size;
-                while self.levels.pop_if(|last| last.size.is_zero()).is_some() {}
-            }
-            _ if !size.is_zero() => self.insert(at, Entry { key, size: *size }),
-            _ => {}
-        }
-    }
-
-    /// Makes room from levels of size zero before it asks for more.
-    #[cold]
-    fn insert(&mut self, mut at: usize, entry: Entry) {
-        let room = self.levels.capacity();
-        if self.levels.len() == room {
-            self.levels.retain(|entry| !entry.size.is_zero());
-            self.levels.reserve(room / 4);
-            at = self.place(entry.key);
-        }
-        self.levels.insert(at, entry);
-    }
-
-    /// Where a key is or belongs. Looks near the top first.
-    #[inline]
-    fn place(&self, key: u64) -> usize {
-        const NEAR: usize = 16;
-        let better = self.levels.iter().rev().take(NEAR).take_while(|entry| entry.key >= key).count();
-        match better {
-            NEAR => self.levels.partition_point(|entry| entry.key < key),
-            _ => self.levels.len() - better,
-        }
-    }
-
-    /// Sets all levels of an empty side at once. Of two of one price the later counts. The error is the level
-    /// that 64 bits do not hold.
-    fn fill(&mut self, levels: &[Level], scale: u32) -> Result<(), Level> {
-        for level in levels {
-            let ticks = ticks(&level.price, scale).ok_or(*level)?;
-            self.levels.push(Entry { key: Self::key(ticks), size: level.size });
-        }
-        self.levels.sort_by_key(|entry| entry.key);
-        self.levels.dedup_by(|later, earlier| {
-            let same = later.key == earlier.key;
-            if same {
-                earlier.size = later.size;
-            }
-            same
-        });
-        self.levels.retain(|entry| !entry.size.is_zero());
-        Ok(())
-    }
-
-    /// Makes ticks finer by a factor. `None` when one does not fit any more.
-    fn rescale(&mut self, factor: u64) -> Option<()> {
-        for entry in &mut self.levels {
-            entry.key = Self::key(Self::key(entry.key).checked_mul(factor)?);
-        }
-        Some(())
-    }
-}
-
-/// The greatest scale of a book: one less than that of a decimal, so that half a tick can be said.
-const MAX_SCALE: u32 = Decimal::MAX_SCALE - 1;
-
-/// A price in ticks; `None` when it is finer than a tick, negative, or too great.
-#[inline]
-fn ticks(price: &Decimal, scale: u32) -> Option<u64> {
-    let parts = price.unpack();
-    if parts.negative || parts.hi != 0 {
-        return None;
-    }
-    let mantissa = u64::from(parts.mid) << 32 | u64::from(parts.lo);
-    mantissa.checked_mul(power_of_ten(scale.checked_sub(parts.scale)?)?)
-}
-
-/// Ticks as a price.
-#[inline]
-fn price(ticks: u64, scale: u32) -> Decimal {
-    Decimal::from_parts(ticks as u32, (ticks >> 32) as u32, 0, false, scale)
-}
-
-#[inline]
-fn power_of_ten(exponent: u32) -> Option<u64> {
-    const POWERS: [u64; 20] = {
-        let mut powers = [1; 20];
-        let mut at = 1;
-        while at < powers.len() {
-            powers[at] = powers[at - 1] * 10;
-            at += 1;
-        }
-        powers
-    };
-    POWERS.get(exponent as usize).copied()
 }

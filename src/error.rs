@@ -379,7 +379,14 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot read {}", self.what)?;
         if let Some(source) = &self.source {
-            write!(f, ": {source}")?;
+            // It quotes what the server said, at whatever length.
+            let reason = source.to_string();
+            match start_of(reason.as_bytes(), 200) {
+                start if start.len() < reason.len() => {
+                    write!(f, ": {start}… at line {} column {}", source.line(), source.column())?;
+                }
+                _ => write!(f, ": {reason}")?,
+            }
         }
         write!(f, ", near: {}", self.near)
     }

@@ -557,8 +557,8 @@ pub struct Trades {
     #[serde(rename = "m")]
     pub kind: TradesKind,
     /// The request's `id`, echoed by the answer to `market-trades`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Box<str>>,
+    #[serde(default, deserialize_with = "de::id", skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// The product (`symbol`).
     pub symbol: Symbol,
     /// The trades, as sent (`data`).

@@ -52,8 +52,9 @@ impl<'a> Rest<'a> {
         let ts = self.whole()?;
         self.skip(b",\"seqnum\":")?;
         let seqnum = self.whole()?;
-        // Room for all levels at once. None is shorter than `["1","1"],`.
-        let levels = self.0.iter().filter(|b| **b == b'[').count().min(self.0.len() / 10);
+        // Room for all levels at once: a bracket each, and two for the lists. None is shorter than `["1","1"],`.
+        let brackets = self.0.iter().filter(|b| **b == b'[').count();
+        let levels = brackets.saturating_sub(2).min(self.0.len() / 10);
         self.skip(b",\"asks\":")?;
         let asks = self.list(levels, Self::level)?;
         self.skip(b",\"bids\":")?;
@@ -145,5 +146,69 @@ impl<'a> Rest<'a> {
 
     fn skip_space(&mut self) {
         self.0 = self.0.strip_prefix(b" ").unwrap_or(self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TEXTS: [&str; 6] = [
+        r#"{"m":"bbo","symbol":"BTC/USDT","data":{"ts":1573068442532,"bid":["9309.11","0.0197172"],"ask":["9309.12","0.8851266"]}}"#,
+        r#"{"m":"depth","symbol":"A/B", "data":{"ts":1,"seqnum":21034366119,"asks":[["0.629959","5799"],["0.63","0"]],"bids":[]}}"#,
+        r#"{"m":"depth-snapshot","symbol":"A/B", "data":{"ts":1,"seqnum":2,"asks":[["3","4"]],"bids":[["2","1"], ["1","1"]]}}"#,
+        r#"{"m":"depth-realtime","symbol":"A/B","data":{"ts":1,"seqnum":2,"asks":[],"bids":[["2.0","1"]]}}"#,
+        r#"{"m":"depth-snapshot-realtime","symbol":"A/B","data":{"ts":0,"seqnum":2,"asks":[],"bids":[]}}"#,
+        r#"{"m":"trades","symbol":"A/B","data":[{"p":"0.6248","q":"416","ts":1,"bm":true,"seqnum":2},{"p":"1","q":"2","ts":3,"bm":false,"seqnum":144115188077966308}]}"#,
+    ];
+
+    /// What the readers of the models make of it.
+    fn by_model(text: &str) -> serde_json::Result<Message> {
+        serde_json::from_str(text)
+            .map(Message::Bbo)
+            .or_else(|_| serde_json::from_str(text).map(Message::Depth))
+            .or_else(|_| serde_json::from_str(text).map(Message::Trades))
+    }
+
+    #[test]
+    fn the_exchange_own_form_is_read() {
+        for text in TEXTS {
+            let message = read(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(message, by_model(text).unwrap());
+            // In any other form the lane is not for it.
+            assert_eq!(read(&format!("{text} ")), None);
+            assert_eq!(read(&text.replace("\"m\":", "\"m\": ")), None);
+        }
+    }
+
+    #[test]
+    fn room_is_made_once_and_not_at_will() {
+        let Some(Message::Depth(depth)) = read(TEXTS[2]) else { panic!() };
+        assert_eq!((depth.bids.len(), depth.bids.capacity()), (2, 2));
+        let brackets = "[".repeat(1_000_000);
+        assert_eq!(read(&TEXTS[1].replace("\"bids\":[]", &format!("\"bids\":[{brackets}"))), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn what_is_read_here_is_read_alike_there(
+            text in 0..TEXTS.len(),
+            place in any::<prop::sample::Index>(),
+            cut in 0usize..8,
+            insert in r#"[0-9.eE+\-,:\[\]{}"\\ /a-zA\t]{0,22}"#,
+        ) {
+            let text = TEXTS[text];
+            let from = place.index(text.len());
+            let to = (from + cut).min(text.len());
+            let spoilt = format!("{}{insert}{}", &text[..from], &text[to..]);
+            if let Some(message) = read(&spoilt) {
+                let by_model = by_model(&spoilt);
+                prop_assert!(by_model.is_ok(), "{}: {:?}", spoilt, by_model);
+                prop_assert_eq!(by_model.unwrap(), message);
+            }
+        }
     }
 }

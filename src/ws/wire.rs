@@ -1,12 +1,11 @@
 //! What a text on the stream says: JSON to [`Message`], and what the client says to JSON.
 //!
-//! A text is read in two passes: the first finds its kind (`m`) wherever that stands, the second reads the
-//! whole as that kind.
+//! Nearly all texts come in one form, which [`plain`] reads at once. Any other is read in two passes: the first
+//! finds its kind (`m`) wherever that stands, the second reads the whole as that kind.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Serialize, de};
 use serde_json::value::RawValue;
 
 use crate::code::Code;
@@ -115,6 +114,10 @@ impl Message {
         if let Some(message) = plain::read(text) {
             return Ok(message);
         }
+        // The readers of the models would take a list for an object.
+        if !text.trim_start().starts_with('{') {
+            return Err(DecodeError::shape("message", text));
+        }
         let kind = kind_of(text).map_err(|e| DecodeError::new("message", text, e))?;
         let Some(kind) = kind else { return Ok(Self::Unknown { kind: None }) };
         read(&kind, text).map_err(|e| DecodeError::new(kind, text, e))
@@ -148,7 +151,7 @@ fn read(kind: &str, text: &str) -> serde_json::Result<Message> {
         "auth" => Message::Auth(Box::new(auth_ack(from_str(text)?)?)),
         "error" => Message::Refused(Box::new(from_str::<Answer>(text)?.refused())),
         "disconnected" => Message::Disconnected(Box::new(from_str::<Answer>(text)?.refused().refusal)),
-        _ => from_str::<de::IgnoredAny>(text).map(|_| unknown(kind))?,
+        _ => unknown(kind),
     })
 }
 
@@ -193,7 +196,7 @@ struct Body<'a> {
 /// What acknowledgements and refusals are made of.
 #[derive(Deserialize)]
 struct Answer<'a> {
-    #[serde(default, deserialize_with = "id")]
+    #[serde(default, deserialize_with = "wire::id")]
     id: Option<String>,
     #[serde(default)]
     ch: Option<String>,
@@ -201,8 +204,10 @@ struct Answer<'a> {
     code: Option<Code>,
     #[serde(default)]
     reason: Option<String>,
-    #[serde(default, alias = "message")]
+    #[serde(default)]
     err: Option<String>,
+    #[serde(default)]
+    message: Option<String>,
     #[serde(borrow, default)]
     info: Option<&'a RawValue>,
     #[serde(default)]
@@ -212,7 +217,7 @@ struct Answer<'a> {
 impl Answer<'_> {
     /// The answer as a refusal, whatever its code.
     fn refused(self) -> Refused {
-        let mut message = self.err.unwrap_or_default();
+        let mut message = self.message.or(self.err).unwrap_or_default();
         let mut info = self.info.map(RawValue::get).unwrap_or_default();
         // Mostly `info` is a sentence.
         if message.is_empty()
@@ -257,27 +262,6 @@ fn refused_snapshot(text: &str) -> Option<Refused> {
     Some(answer.refused())
 }
 
-/// An `id` is echoed; some send numbers.
-fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    struct Visitor;
-    impl de::Visitor<'_> for Visitor {
-        type Value = Option<String>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an id")
-        }
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-            Ok(Some(text.to_owned()))
-        }
-        fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
-            Ok(Some(number.to_string()))
-        }
-        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-    }
-    deserializer.deserialize_any(Visitor)
-}
-
 /// What the client says.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
@@ -295,6 +279,7 @@ pub(crate) enum Outgoing<'a> {
 }
 
 /// What a request asks for.
+#[allow(dead_code)] // all but the first are for the stream's own requests
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Action {
