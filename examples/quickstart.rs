@@ -7,7 +7,7 @@
 //! cargo run --example quickstart -- --live          # AscendEX
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use bitmax::model::{AccountCategory, Depth, Level};
 use bitmax::sandbox::Sandbox;
 use bitmax::{Channel, Client, Decimal, Endpoint, Event, OrderBook, Stream, Symbol};
 use clap::Parser;
+use serde::Deserialize;
 
 #[derive(Parser)]
 #[command(about = "Products, tickers, and ten seconds of a live order book")]
@@ -173,13 +174,23 @@ fn show(level: Option<Level>) -> String {
 
 /// The symbols that a recorded session asks for.
 fn symbols_of(file: &PathBuf) -> Result<Vec<Symbol>, Box<dyn Error>> {
-    let mut symbols = std::collections::BTreeSet::new();
-    for line in std::fs::read_to_string(file)?.lines() {
-        let Ok(entry) = serde_json::from_str::<serde_json::Value>(line.trim_end_matches(',')) else { continue };
-        let message: serde_json::Value = serde_json::from_str(entry["raw"].as_str().unwrap_or("null"))?;
-        if message["op"] == "sub" {
-            let channel = message["ch"].as_str().unwrap_or_default();
-            let arguments = channel.rsplit(':').next().unwrap_or_default();
+    #[derive(Deserialize)]
+    struct Entry {
+        #[serde(default)]
+        raw: String,
+    }
+    #[derive(Deserialize)]
+    struct Said {
+        op: String,
+        #[serde(default)]
+        ch: String,
+    }
+    let mut symbols = BTreeSet::new();
+    for entry in serde_json::from_str::<Vec<Entry>>(&std::fs::read_to_string(file)?)? {
+        // What the server says has no `op`.
+        let Ok(Said { op, ch }) = serde_json::from_str(&entry.raw) else { continue };
+        if op == "sub" {
+            let (_, arguments) = ch.rsplit_once(':').unwrap_or_default();
             symbols.extend(arguments.split(',').filter_map(|symbol| Symbol::new(symbol).ok()));
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+#[cfg(feature = "rustls")]
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -169,42 +170,28 @@ impl Attempt {
 
     /// The socket is ready for something, or the time has come: goes as far as that allows.
     pub(super) fn advance(&mut self, registry: &Registry, token: Token, now: Duration) -> Progress {
-        loop {
-            let stage = std::mem::replace(&mut self.stage, Stage::Over);
-            let step = match stage {
-                Stage::Resolving | Stage::Over => {
-                    self.stage = stage;
-                    return Progress::Pending;
+        let step = match std::mem::replace(&mut self.stage, Stage::Over) {
+            stage @ (Stage::Resolving | Stage::Over) => Step::Wait(stage),
+            Stage::Connecting(stream) => match connected(&stream) {
+                Ok(true) => self.secure(stream),
+                Ok(false) if now < self.address_deadline => Step::Wait(Stage::Connecting(stream)),
+                not_connected => {
+                    drop(stream);
+                    let error = not_connected.err().unwrap_or_else(|| io::ErrorKind::TimedOut.into());
+                    return self.next_address(Error::transport(Phase::Connect, error), registry, token, now);
                 }
-                Stage::Connecting(stream) => match connected(&stream) {
-                    Ok(true) => self.secure(stream),
-                    Ok(false) if now < self.address_deadline => {
-                        self.stage = Stage::Connecting(stream);
-                        return Progress::Pending;
-                    }
-                    Ok(false) => {
-                        let late = io::Error::from(io::ErrorKind::TimedOut);
-                        drop(stream);
-                        return self.next_address(Error::transport(Phase::Connect, late), registry, token, now);
-                    }
-                    Err(e) => {
-                        drop(stream);
-                        return self.next_address(Error::transport(Phase::Connect, e), registry, token, now);
-                    }
-                },
-                #[cfg(feature = "rustls")]
-                Stage::Tls(tls, stream) => self.shake_hands(tls, stream),
-                Stage::Upgrading(upgrade) => Self::upgraded(upgrade.handshake()),
-            };
-            match step {
-                Step::Next(stage) => self.stage = stage,
-                Step::Wait(stage) => {
-                    self.stage = stage;
-                    return Progress::Pending;
-                }
-                Step::Open(websocket) => return Progress::Open(websocket),
-                Step::Failed(error) => return Progress::Failed(error),
+            },
+            #[cfg(feature = "rustls")]
+            Stage::Tls(tls, stream) => self.shake_hands(tls, stream),
+            Stage::Upgrading(upgrade) => Self::upgraded(upgrade.handshake()),
+        };
+        match step {
+            Step::Wait(stage) => {
+                self.stage = stage;
+                Progress::Pending
             }
+            Step::Open(websocket) => Progress::Open(websocket),
+            Step::Failed(error) => Progress::Failed(error),
         }
     }
 
@@ -216,7 +203,7 @@ impl Attempt {
         #[cfg(feature = "rustls")]
         if let Some((config, name)) = &self.target.tls {
             return match rustls::ClientConnection::new(Arc::clone(config), name.clone()) {
-                Ok(tls) => Step::Next(Stage::Tls(Box::new(tls), stream)),
+                Ok(tls) => self.shake_hands(Box::new(tls), stream),
                 Err(e) => Step::Failed(Error::transport(Phase::Tls, e)),
             };
         }
@@ -256,7 +243,6 @@ impl Attempt {
 }
 
 enum Step {
-    Next(Stage),
     Wait(Stage),
     Open(Box<WebSocket<Io>>),
     Failed(Error),
