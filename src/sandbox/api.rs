@@ -1,55 +1,213 @@
 //! The calls of REST: a request to an answer. No sockets and no clock in it.
 
-use std::fmt::Display;
-use std::str::FromStr;
+mod rows;
 
-use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::http::{Request, Response};
-use super::market::Market;
+use super::market::{INTERVALS, Interval, Market};
 use super::wire::{self, Refusal};
-use crate::Code;
+use crate::{Code, Symbol};
+use rows::{AssetV1, AssetV2, CategoryProduct, ProductV1, Ticker};
 
-/// Answers a call, whatever it is.
+/// Bars in one answer, at most, and without `n`.
+const MAX_BARS: u64 = 500;
+const DEFAULT_BARS: u64 = 10;
+/// Trades in one answer, at most. The reference says nothing of a default: it is all of them.
+const MAX_TRADES: u64 = 100;
+
+/// Answers a call, whatever it is. A refusal comes with status 200, as most do on the live exchange.
 pub(crate) fn answer(market: &Market, request: &Request, now: u64) -> Response {
-    match route(market, request, now) {
-        None => Response::plain(404, "no such call"),
-        Some(_) if request.method != "GET" => {
-            let refusal = Refusal::new(Code::METHOD_NOT_ALLOWED, "HTTP method is not allowed");
-            Response::json(405, wire::failure(&refusal)).with("Allow", "GET")
-        }
-        Some(Ok(body)) => Response::json(200, body),
-        Some(Err(refusal)) => Response::json(200, wire::failure(&refusal)),
+    let Some(call) = call(&request.path) else { return Response::plain(404, "no such call") };
+    if request.method != "GET" {
+        let refusal = Refusal::new(Code::METHOD_NOT_ALLOWED, "HTTP method is not allowed");
+        return Response::json(405, wire::failure(&refusal)).with("Allow", "GET");
     }
+    let body = call(&Context { market, request, now }).unwrap_or_else(|refusal| wire::failure(&refusal));
+    Response::json(200, body)
 }
 
-fn route(_market: &Market, request: &Request, now: u64) -> Option<Result<String, Refusal>> {
-    Some(match request.path.as_str() {
-        "/api/pro/v1/exchange-info" => exchange_info(request, now),
+/// What a call can look at.
+struct Context<'a> {
+    market: &'a Market,
+    request: &'a Request,
+    now: u64,
+}
+
+type Call = fn(&Context<'_>) -> Result<String, Refusal>;
+
+fn call(path: &str) -> Option<Call> {
+    Some(match path {
+        "/api/pro/v2/assets" => assets_v2,
+        "/api/pro/v1/assets" => assets_v1,
+        "/api/pro/v1/cash/products" => cash_products,
+        "/api/pro/v1/margin/products" => margin_products,
+        "/api/pro/v1/products" => products_v1,
+        "/api/pro/v1/spot/ticker" | "/api/pro/v1/ticker" => ticker,
+        "/api/pro/v1/barhist/info" => bar_intervals,
+        "/api/pro/v1/barhist" => bars,
+        "/api/pro/v1/depth" => depth,
+        "/api/pro/v1/trades" => trades,
+        "/api/pro/v1/risk-limit-info" => risk_limits_v1,
+        "/api/pro/v2/risk-limit-info" => risk_limits_v2,
+        "/api/pro/v1/exchange-info" => exchange_info,
+        // There are no futures here, and clients ask.
+        "/api/pro/v2/futures/contract" => |_| Ok(wire::success::<[Value; 0]>([])),
         _ => return None,
     })
 }
 
-fn exchange_info(request: &Request, now: u64) -> Result<String, Refusal> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Latency {
-        request_time_echo: u64,
-        request_receive_at: u64,
-        latency: i64,
+impl Context<'_> {
+    fn missing(name: &str) -> Refusal {
+        Refusal::new(Code::INVALID_ARGUMENT, format!("Missing parameter: {name}"))
     }
-    let sent: u64 = required(request, "requestTime")?;
-    let latency = i64::try_from(i128::from(now) - i128::from(sent)).unwrap_or(i64::MIN);
-    Ok(wire::success(Latency { request_time_echo: sent, request_receive_at: now, latency }))
+
+    /// A whole number that may be missing, but not malformed.
+    fn number(&self, name: &str) -> Result<Option<u64>, Refusal> {
+        let malformed =
+            |text| Refusal::new(Code::INVALID_NUM_FORMAT, format!("Invalid {name}: {text} is no whole number"));
+        self.request.param(name).map(|text| text.parse().map_err(|_| malformed(text))).transpose()
+    }
+
+    /// How many are wanted: at least one, and no more than there may be.
+    fn count(&self, default: u64, max: u64) -> Result<Option<usize>, Refusal> {
+        match self.number("n")? {
+            Some(0) => Err(Refusal::new(Code::INVALID_ARGUMENT, "Invalid n: 0")),
+            n => Ok(n.or((default > 0).then_some(default)).map(|n| n.min(max) as usize)),
+        }
+    }
+
+    /// The symbol that a call is about.
+    fn symbol(&self) -> Result<Symbol, Refusal> {
+        self.market.symbol(self.request.param("symbol").ok_or_else(|| Self::missing("symbol"))?)
+    }
 }
 
-/// A parameter that has to be there.
-fn required<T: FromStr<Err: Display>>(request: &Request, name: &str) -> Result<T, Refusal> {
-    optional(request, name)?.ok_or_else(|| Refusal::new(Code::INVALID_ARGUMENT, format!("Missing parameter: {name}")))
+fn assets_v1(cx: &Context<'_>) -> Result<String, Refusal> {
+    Ok(wire::success(cx.market.assets().map(AssetV1::of).collect::<Vec<_>>()))
 }
 
-/// A parameter that may be missing, but not malformed.
-fn optional<T: FromStr<Err: Display>>(request: &Request, name: &str) -> Result<Option<T>, Refusal> {
-    let malformed = |e| Refusal::new(Code::INVALID_NUM_FORMAT, format!("Invalid {name}: {e}"));
-    request.param(name).map(|text| text.parse().map_err(malformed)).transpose()
+fn assets_v2(cx: &Context<'_>) -> Result<String, Refusal> {
+    Ok(wire::success(cx.market.assets().map(AssetV2::of).collect::<Vec<_>>()))
+}
+
+fn products_v1(cx: &Context<'_>) -> Result<String, Refusal> {
+    let rows = cx.market.products().map(|product| ProductV1::of(product, cx.market.status(product.spec.symbol)));
+    Ok(wire::success(rows.collect::<Vec<_>>()))
+}
+
+fn cash_products(cx: &Context<'_>) -> Result<String, Refusal> {
+    let rows = cx.market.products().map(|product| CategoryProduct::of(product, cx.market.status(product.spec.symbol)));
+    Ok(wire::success(rows.collect::<Vec<_>>()))
+}
+
+fn margin_products(cx: &Context<'_>) -> Result<String, Refusal> {
+    let tradable = cx.market.products().filter(|product| product.spec.margin_tradable);
+    let rows = tradable.map(|product| CategoryProduct::of(product, cx.market.status(product.spec.symbol)));
+    Ok(wire::success(rows.collect::<Vec<_>>()))
+}
+
+/// One symbol gives an object; a trailing comma, several or none a list.
+fn ticker(cx: &Context<'_>) -> Result<String, Refusal> {
+    match cx.request.param("symbol") {
+        None => {
+            let rows = cx.market.products().filter_map(|product| Ticker::of(cx.market, product.spec.symbol));
+            Ok(wire::success(rows.collect::<Vec<_>>()))
+        }
+        Some(list) if list.contains(',') => {
+            let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+            let symbols = names.map(|name| cx.market.symbol(name)).collect::<Result<Vec<_>, _>>()?;
+            let rows = symbols.into_iter().filter_map(|symbol| Ticker::of(cx.market, symbol));
+            Ok(wire::success(rows.collect::<Vec<_>>()))
+        }
+        Some(name) => Ok(wire::success(Ticker::of(cx.market, cx.market.symbol(name)?))),
+    }
+}
+
+fn bar_intervals(_: &Context<'_>) -> Result<String, Refusal> {
+    let row = |interval: Interval| json!({"name": interval.name, "intervalInMillis": interval.millis});
+    Ok(wire::success(INTERVALS.map(row)))
+}
+
+/// `to` always holds; `from` alone is moved up so that no more come back than may; with both `from` and `n`
+/// whichever gives fewer. Newest first, as in the reference's sample.
+fn bars(cx: &Context<'_>) -> Result<String, Refusal> {
+    let symbol = cx.symbol()?;
+    let name = cx.request.param("interval").ok_or_else(|| Context::missing("interval"))?;
+    let interval = Interval::named(name)
+        .ok_or_else(|| Refusal::new(Code::INVALID_ARGUMENT, format!("Invalid interval: {name}")))?;
+    let (from, to) = (cx.number("from")?, cx.number("to")?.unwrap_or(cx.now));
+    if from.is_some_and(|from| from > to) {
+        return Err(Refusal::new(Code::INVALID_ARGUMENT, "Invalid range: from is after to"));
+    }
+    let default = if from.is_some() { MAX_BARS } else { DEFAULT_BARS };
+    let count = cx.count(default, MAX_BARS)?.unwrap_or_default();
+    let bars = cx.market.bars(symbol, interval, from.unwrap_or(0), to, count);
+    Ok(wire::success(bars.iter().rev().map(|bar| wire::bar("bar", symbol, interval, bar)).collect::<Vec<_>>()))
+}
+
+fn depth(cx: &Context<'_>) -> Result<String, Refusal> {
+    let symbol = cx.symbol()?;
+    let (seqnum, ts, sides) =
+        cx.market.depth(symbol, usize::MAX).ok_or_else(|| Refusal::unknown_symbol(symbol.as_str()))?;
+    Ok(wire::success(wire::depth("depth-snapshot", symbol, seqnum, ts, &sides)))
+}
+
+fn trades(cx: &Context<'_>) -> Result<String, Refusal> {
+    let symbol = cx.symbol()?;
+    let count = cx.count(MAX_TRADES, MAX_TRADES)?.unwrap_or_default();
+    Ok(wire::success(wire::trades("trades", None, symbol, cx.market.trades(symbol, count))))
+}
+
+/// The address that limits are asked for: by default the asker's, which on loopback is always the same.
+fn address<'a>(cx: &'a Context<'_>) -> &'a str {
+    cx.request.param("ip").unwrap_or("127.0.0.1")
+}
+
+fn risk_limits_v1(cx: &Context<'_>) -> Result<String, Refusal> {
+    Ok(wire::success(json!({
+        "ip": address(cx),
+        "webSocket": {
+            "windowSizeInMinutes": 5, "maxNumRequests": 45, "maxSessionPerIp": 30,
+            "isBanned": false, "bannedUntil": -1, "violationCode": 0, "reason": "",
+        },
+    })))
+}
+
+fn risk_limits_v2(cx: &Context<'_>) -> Result<String, Refusal> {
+    Ok(wire::success(json!({
+        "ip": address(cx),
+        "webSocket": {
+            "status": {"isBanned": false, "bannedUntil": -1, "violationCode": 0, "reason": ""},
+            "limits": {"maxWebSocketSessionsPerIpAccountGroup": 20, "maxWebSocketSessionsPerIpTotal": 300},
+            "messageThreshold": {
+                "level1OpThreshold": {
+                    "auth": 800, "ping": 800, "pong": 800, "sub": 150, "unsub": 150, "req": 10000,
+                },
+                "level2OpThreshold": {
+                    "auth": 1000, "ping": 1000, "pong": 1000, "sub": 200, "unsub": 200, "req": 10000,
+                },
+                "level1ReqThreshold": {
+                    "place_order": 8000, "cancel_order": 8000, "cancel_all": 8000,
+                    "batch_place_order": 10000, "batch_cancel_order": 10000,
+                    "depth_snapshot": 400, "depth_snapshot_top100": 400, "market_trades": 10000,
+                    "balance": 10000, "open_order": 10000, "margin_risk": 10000,
+                    "futures_account_snapshot": 10000, "futures_open_orders": 10000,
+                },
+                "level2ReqThreshold": {
+                    "place_order": 10000, "cancel_order": 10000, "cancel_all": 10000,
+                    "batch_place_order": 10000, "batch_cancel_order": 10000,
+                    "depth_snapshot": 500, "depth_snapshot_top100": 500, "market_trades": 10000,
+                    "balance": 10000, "open_order": 10000, "margin_risk": 10000,
+                    "futures_account_snapshot": 10000, "futures_open_orders": 10000,
+                },
+            },
+        },
+    })))
+}
+
+fn exchange_info(cx: &Context<'_>) -> Result<String, Refusal> {
+    let sent = cx.number("requestTime")?.ok_or_else(|| Context::missing("requestTime"))?;
+    let latency = i64::try_from(i128::from(cx.now) - i128::from(sent)).unwrap_or(i64::MIN);
+    Ok(wire::success(json!({"requestTimeEcho": sent, "requestReceiveAt": cx.now, "latency": latency})))
 }

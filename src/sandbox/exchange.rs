@@ -3,7 +3,7 @@
 use super::Settings;
 use super::api;
 use super::http::{Request, Response};
-use super::market::Market;
+use super::market::{Market, Publication};
 use super::sessions::{Output, SessionId, Sessions};
 
 /// The whole exchange. It has no clock: every call says what time it is, UTC milliseconds.
@@ -56,12 +56,13 @@ impl Exchange {
 
     /// Does what is due, in the order in which and at the time at which it became due.
     pub(crate) fn advance(&mut self, now: u64) {
+        self.market.leap(now);
         // A clock that was set back stands still here.
-        while let Some(due) = self.deadline().filter(|due| *due <= now) {
-            self.now = self.now.max(due);
+        while self.deadline() <= now {
+            self.now = self.now.max(self.deadline());
             self.market.advance(self.now);
-            for (channel, text) in self.market.drain() {
-                self.sessions.publish(&channel, &text);
+            for publication in self.market.drain() {
+                self.publish(publication);
             }
             self.sessions.advance(&self.market, self.now);
         }
@@ -69,8 +70,20 @@ impl Exchange {
     }
 
     /// When there is something to do again.
-    pub(crate) fn deadline(&self) -> Option<u64> {
-        self.market.deadline().into_iter().chain(self.sessions.deadline()).min()
+    pub(crate) fn deadline(&self) -> u64 {
+        self.sessions.deadline().map_or(self.market.deadline(), |due| due.min(self.market.deadline()))
+    }
+
+    fn publish(&mut self, publication: Publication) {
+        match publication {
+            Publication::Text(channel, text) => self.sessions.publish(&channel, &text),
+            Publication::Newest(channel) if self.sessions.is_subscribed(&channel) => {
+                if let Some(text) = self.market.newest(&channel) {
+                    self.sessions.publish(&channel, &text);
+                }
+            }
+            Publication::Newest(_) => {}
+        }
     }
 
     /// What is to be sent, in order.

@@ -16,6 +16,7 @@ pub mod engine;
 mod exchange;
 mod http;
 mod market;
+mod products;
 mod replay;
 mod server;
 mod sessions;

@@ -14,6 +14,8 @@ use crate::Code;
 const MAX_SYMBOLS: usize = 10;
 /// What `hp` begins with.
 const FULL_HP: u8 = 3;
+/// Trades in one answer, at most, and where the client does not say.
+const MAX_TRADES: usize = 100;
 /// Answers that may be under way to one session at once.
 const MAX_UNDER_WAY: usize = 100;
 
@@ -134,6 +136,11 @@ impl Sessions {
             self.ping(id, now);
             self.play(id, now);
         }
+    }
+
+    /// Whether anyone listens to a channel.
+    pub(crate) fn is_subscribed(&self, channel: &str) -> bool {
+        self.subscribers.contains_key(channel)
     }
 
     /// Hands a message to everyone who subscribed to its channel.
@@ -269,7 +276,7 @@ impl Sessions {
         let answer = match message.action.as_str() {
             "depth-snapshot" | "depth-snapshot-top100" => self.ask_snapshot(market, id, message, symbol, now),
             "market-trades" => {
-                let count = message.number_arg("level").unwrap_or(MAX_UNDER_WAY as u64).min(100) as usize;
+                let count = message.number_arg("level").map_or(MAX_TRADES, |level| level.min(MAX_TRADES as u64) as usize);
                 market.market_trades(message.id.as_ref(), &symbol, count).map(|text| self.send(id, text))
             }
             action => Err(Refusal::new(Code::INVALID_WS_REQUEST_DATA, format!("Invalid request action: {action}"))),

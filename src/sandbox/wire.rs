@@ -3,7 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::Code;
+use super::engine::{Bbo, Fixed, Level, Trade};
+use super::market::{Bar, Interval, Sides};
+use crate::{Asset, Code, Symbol};
 
 /// Why a request is refused: a code of the reference and words for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +67,8 @@ impl ClientMessage {
     }
 }
 
-fn json<T: Serialize>(value: &T) -> String {
+/// A message or an answer as text.
+pub(crate) fn json<T: Serialize>(value: &T) -> String {
     // cannot fail: structures of this file, whose keys are strings and whose values write themselves
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -173,4 +176,109 @@ pub(crate) fn error(m: &str, id: Option<&Value>, refusal: &Refusal) -> String {
         info: &'a str,
     }
     json(&Error { m, id, code: refusal.code, reason: refusal.reason(), info: &refusal.message })
+}
+
+/// A message that is of one product.
+#[derive(Serialize)]
+struct OfSymbol<'a, T> {
+    m: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a Value>,
+    symbol: Symbol,
+    data: T,
+}
+
+fn of_symbol<T>(m: &str, symbol: Symbol, data: T) -> OfSymbol<'_, T> {
+    OfSymbol { m, id: None, symbol, data }
+}
+
+/// A level as the wire has it.
+pub(crate) fn pair(level: &Level) -> [Fixed; 2] {
+    [level.price, level.size]
+}
+
+/// Best bid and offer. The reference says nothing of an empty side: it is `["",""]` here.
+pub(crate) fn bbo(bbo: &Bbo) -> String {
+    #[derive(Serialize)]
+    struct Data {
+        ts: u64,
+        bid: [String; 2],
+        ask: [String; 2],
+    }
+    let side = |level: &Option<Level>| match level {
+        Some(level) => pair(level).map(|number| number.to_string()),
+        None => [String::new(), String::new()],
+    };
+    json(&of_symbol("bbo", bbo.symbol, Data { ts: bbo.time, bid: side(&bbo.bid), ask: side(&bbo.ask) }))
+}
+
+/// Levels of the book, all or those that changed: `depth`, `depth-snapshot` and their kin.
+pub(crate) fn depth(m: &str, symbol: Symbol, seqnum: u64, ts: u64, sides: &Sides) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Data {
+        seqnum: u64,
+        ts: u64,
+        asks: Vec<[Fixed; 2]>,
+        bids: Vec<[Fixed; 2]>,
+    }
+    let pairs = |levels: &[Level]| levels.iter().map(pair).collect();
+    of_symbol(m, symbol, Data { seqnum, ts, asks: pairs(&sides.asks), bids: pairs(&sides.bids) })
+}
+
+/// Trades, oldest first: `trades`, or `market-trades` in answer to a request.
+pub(crate) fn trades<'a>(
+    m: &'a str,
+    id: Option<&'a Value>,
+    symbol: Symbol,
+    trades: impl IntoIterator<Item = &'a Trade>,
+) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Row {
+        p: Fixed,
+        q: Fixed,
+        ts: u64,
+        bm: bool,
+        seqnum: u64,
+    }
+    let row = |t: &Trade| Row { p: t.price, q: t.quantity, ts: t.time, bm: t.buyer_is_maker, seqnum: t.seqnum };
+    let data: Vec<Row> = trades.into_iter().map(row).collect();
+    OfSymbol { m, id, symbol, data }
+}
+
+/// A bar, or with `m` `summary` the last day.
+pub(crate) fn bar(m: &str, symbol: Symbol, interval: Interval, bar: &Bar) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Message<'a> {
+        m: &'a str,
+        s: Symbol,
+        data: Data,
+    }
+    #[derive(Serialize)]
+    struct Data {
+        i: &'static str,
+        ts: u64,
+        o: Fixed,
+        c: Fixed,
+        h: Fixed,
+        l: Fixed,
+        v: Fixed,
+    }
+    let Bar { start: ts, open: o, high: h, low: l, close: c, volume: v } = *bar;
+    Message { m, s: symbol, data: Data { i: interval.name, ts, o, c, h, l, v } }
+}
+
+/// An asset's reference price, in USDT.
+pub(crate) fn reference_price(asset: Asset, price: Fixed) -> String {
+    #[derive(Serialize)]
+    struct Message {
+        m: &'static str,
+        symbol: Asset,
+        data: Data,
+    }
+    #[derive(Serialize)]
+    struct Data {
+        qa: &'static str,
+        p: Fixed,
+    }
+    json(&Message { m: "ref-px", symbol: asset, data: Data { qa: "USDT", p: price } })
 }

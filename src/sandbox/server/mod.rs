@@ -22,7 +22,7 @@ use outbox::Outbox;
 
 /// Connections at once, at most.
 const MAX_CONNECTIONS: usize = 1024;
-/// How long to wait where nothing is due.
+/// How long to wait where nothing becomes due by itself.
 const IDLE: Duration = Duration::from_secs(60);
 
 /// A listening exchange. Dropping it ends every connection and thread.
@@ -54,7 +54,7 @@ struct Hall {
     exchange: Exchange,
     outboxes: HashMap<SessionId, Arc<Outbox>>,
     /// When the timekeeper looks next.
-    awaited: Option<u64>,
+    awaited: u64,
 }
 
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ impl Server {
         let port = listener.local_addr().map_err(refused)?.port();
         let shared = Arc::new(Shared {
             paced: exchange.is_replay(),
-            hall: Mutex::new(Hall { exchange, outboxes: HashMap::new(), awaited: None }),
+            hall: Mutex::new(Hall { exchange, outboxes: HashMap::new(), awaited: 0 }),
             bell: Condvar::new(),
             clock,
             connections: Mutex::default(),
@@ -177,7 +177,7 @@ impl Shared {
             }
         }
         let due = exchange.deadline();
-        if due.is_some_and(|due| awaited.is_none_or(|awaited| due < awaited)) {
+        if due < *awaited {
             self.bell.notify_all();
         }
     }
@@ -193,9 +193,9 @@ impl Shared {
             hall.exchange.advance(now);
             self.hand_out(&mut hall);
             hall.awaited = hall.exchange.deadline();
-            let wait = match hall.awaited {
-                Some(due) if self.clock.runs() => Duration::from_millis(due.saturating_sub(now).max(1)).min(IDLE),
-                _ => IDLE,
+            let wait = match self.clock.runs() {
+                true => Duration::from_millis(hall.awaited.saturating_sub(now).max(1)),
+                false => IDLE,
             };
             hall = self.bell.wait_timeout(hall, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
