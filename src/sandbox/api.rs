@@ -70,10 +70,10 @@ impl Context<'_> {
     }
 
     /// How many are wanted: at least one, and no more than there may be.
-    fn count(&self, default: u64, max: u64) -> Result<Option<usize>, Refusal> {
+    fn count(&self, default: u64, max: u64) -> Result<usize, Refusal> {
         match self.number("n")? {
             Some(0) => Err(Refusal::new(Code::INVALID_ARGUMENT, "Invalid n: 0")),
-            n => Ok(n.or((default > 0).then_some(default)).map(|n| n.min(max) as usize)),
+            n => Ok(n.unwrap_or(default).min(max) as usize),
         }
     }
 
@@ -136,13 +136,13 @@ fn bars(cx: &Context<'_>) -> Result<String, Refusal> {
     let name = cx.request.param("interval").ok_or_else(|| Context::missing("interval"))?;
     let interval = Interval::named(name)
         .ok_or_else(|| Refusal::new(Code::INVALID_ARGUMENT, format!("Invalid interval: {name}")))?;
-    let (from, to) = (cx.number("from")?, cx.number("to")?.unwrap_or(cx.now));
-    if from.is_some_and(|from| from > to) {
+    let (from, to) = (cx.number("from")?, cx.number("to")?);
+    if from.zip(to).is_some_and(|(from, to)| from > to) {
         return Err(Refusal::new(Code::INVALID_ARGUMENT, "Invalid range: from is after to"));
     }
     let default = if from.is_some() { MAX_BARS } else { DEFAULT_BARS };
-    let count = cx.count(default, MAX_BARS)?.unwrap_or_default();
-    let bars = cx.market.bars(symbol, interval, from.unwrap_or(0), to, count);
+    let count = cx.count(default, MAX_BARS)?;
+    let bars = cx.market.bars(symbol, interval, from.unwrap_or(0), to.unwrap_or(cx.now), count);
     Ok(wire::success(bars.iter().rev().map(|bar| wire::bar("bar", symbol, interval, bar)).collect::<Vec<_>>()))
 }
 
@@ -155,7 +155,7 @@ fn depth(cx: &Context<'_>) -> Result<String, Refusal> {
 
 fn trades(cx: &Context<'_>) -> Result<String, Refusal> {
     let symbol = cx.symbol()?;
-    let count = cx.count(MAX_TRADES, MAX_TRADES)?.unwrap_or_default();
+    let count = cx.count(MAX_TRADES, MAX_TRADES)?;
     Ok(wire::success(wire::trades("trades", None, symbol, cx.market.trades(symbol, count))))
 }
 

@@ -276,8 +276,12 @@ impl Sessions {
         let answer = match message.action.as_str() {
             "depth-snapshot" | "depth-snapshot-top100" => self.ask_snapshot(market, id, message, symbol, now),
             "market-trades" => {
-                let count = message.number_arg("level").map_or(MAX_TRADES, |level| level.min(MAX_TRADES as u64) as usize);
+                let count =
+                    message.number_arg("level").map_or(MAX_TRADES, |level| level.min(MAX_TRADES as u64) as usize);
                 market.market_trades(message.id.as_ref(), &symbol, count).map(|text| self.send(id, text))
+            }
+            action if is_private(action) => {
+                Err(Refusal::new(Code::AUTHORIZATION_NEEDED, format!("{action} needs an authenticated session")))
             }
             action => Err(Refusal::new(Code::INVALID_WS_REQUEST_DATA, format!("Invalid request action: {action}"))),
         };
@@ -325,4 +329,19 @@ impl Sessions {
             .unwrap_or_else(|refusal| wire::error("error", None, &refusal));
         self.send(answer.session, text);
     }
+}
+
+/// Whether a request is about an account. The documentation also prints `place-Order` and its like.
+fn is_private(action: &str) -> bool {
+    const ACTIONS: [&str; 8] = [
+        "place-order",
+        "cancel-order",
+        "cancel-all",
+        "balance",
+        "open-order",
+        "margin-risk",
+        "order-status",
+        "depth-snapshot-realtime",
+    ];
+    ACTIONS.iter().any(|known| known.eq_ignore_ascii_case(action))
 }

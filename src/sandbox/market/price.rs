@@ -81,9 +81,9 @@ impl Path {
         for pair in self.keys.chunks(2) {
             for (key, reach) in pair.iter().zip(&mut reaches) {
                 let (slot, into) = (time >> shift, (time & ((1 << shift) - 1)) as i64);
-                let value = |slot| ((mix(key ^ slot) >> 32) as i64 * (2 * *reach + 1) >> 32) - *reach;
+                let value = |slot| (((mix(key ^ slot) >> 32) as i64 * (2 * *reach + 1)) >> 32) - *reach;
                 let (from, to) = (value(slot), value(slot + 1));
-                millionths += from + ((to - from) * into >> shift);
+                millionths += from + (((to - from) * into) >> shift);
                 *reach *= 2;
                 shift += 1;
             }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tungstenite::Message;
-use tungstenite::protocol::frame::Frame;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
+use tungstenite::protocol::frame::{Frame, FrameHeader};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
 use super::outbox::{Item, Outbox};
@@ -118,8 +118,9 @@ fn write(shared: &Shared, id: SessionId, mut socket: &TcpStream, outbox: &Outbox
             match item {
                 Item::Frames(frames) => bytes.extend_from_slice(&frames),
                 Item::Text(text) => {
-                    let frame = Frame::message(text.as_bytes().to_vec(), OpCode::Data(Data::Text), true);
-                    frame.format(&mut bytes).map_err(io::Error::other)?;
+                    let header = FrameHeader { opcode: OpCode::Data(Data::Text), ..FrameHeader::default() };
+                    header.format(text.len() as u64, &mut bytes).map_err(io::Error::other)?;
+                    bytes.extend_from_slice(text.as_bytes());
                 }
                 Item::Close => {
                     Frame::close(None).format(&mut bytes).map_err(io::Error::other)?;
