@@ -10,7 +10,7 @@ use super::replay::Playback;
 use super::wire::{self, ClientMessage, Refusal};
 use crate::Code;
 
-/// Symbols in one `sub`, at most.
+/// Symbols in one `sub` or `unsub`, at most.
 const MAX_SYMBOLS: usize = 10;
 /// What `hp` begins with.
 const FULL_HP: u8 = 3;
@@ -96,7 +96,7 @@ impl Sessions {
     pub(crate) fn close(&mut self, id: SessionId) {
         self.sessions.remove(&id);
         self.under_way.retain(|answer| answer.session != id);
-        self.unsubscribe(id, "*");
+        self.forget(id, "*");
     }
 
     /// The client has taken all that was sent.
@@ -167,15 +167,7 @@ impl Sessions {
             }
             "pong" => self.heard_of(id, 0),
             "sub" => self.subscribe(market, id, &message, now),
-            "unsub" if !message.ch.is_empty() => {
-                for pattern in channel::each(&message.ch) {
-                    self.unsubscribe(id, &pattern);
-                    if let Some(playback) = self.sessions.get_mut(&id).and_then(|s| s.playback.as_mut()) {
-                        playback.unsubscribe(&pattern);
-                    }
-                    self.send(id, wire::acknowledged(&message, &pattern));
-                }
-            }
+            "unsub" => self.unsubscribe(id, &message),
             "req" => self.request(market, id, &message, now),
             _ => {
                 let refusal = Refusal::new(Code::INVALID_WS_REQUEST_DATA, format!("Invalid request: {}", message.op));
@@ -225,18 +217,10 @@ impl Sessions {
     }
 
     fn subscribe(&mut self, market: &Market, id: SessionId, message: &ClientMessage, now: u64) {
-        let channels = channel::each(&message.ch);
-        let refusal = if message.ch.is_empty() || channels.is_empty() {
-            Some("Missing channel".to_owned())
-        } else if channels.len() > MAX_SYMBOLS {
-            Some(format!("Too many symbols in one subscription: {}, at most {MAX_SYMBOLS}", channels.len()))
-        } else {
-            None
+        let channels = match channels(message) {
+            Ok(channels) => channels,
+            Err(refusal) => return self.send(id, wire::error("error", message.id.as_ref(), &refusal)),
         };
-        if let Some(why) = refusal {
-            let refusal = Refusal::new(Code::INVALID_WS_REQUEST_DATA, why);
-            return self.send(id, wire::error("error", message.id.as_ref(), &refusal));
-        }
         for channel in channels {
             let playback = self.sessions.get_mut(&id).and_then(|s| s.playback.as_mut());
             let recorded = playback.as_ref().is_some_and(|p| p.knows(channel::argument(&channel)));
@@ -262,7 +246,22 @@ impl Sessions {
         self.play(id, now);
     }
 
-    fn unsubscribe(&mut self, id: SessionId, pattern: &str) {
+    fn unsubscribe(&mut self, id: SessionId, message: &ClientMessage) {
+        let patterns = match channels(message) {
+            Ok(patterns) => patterns,
+            Err(refusal) => return self.send(id, wire::error("error", message.id.as_ref(), &refusal)),
+        };
+        for pattern in patterns {
+            self.forget(id, &pattern);
+            if let Some(playback) = self.sessions.get_mut(&id).and_then(|s| s.playback.as_mut()) {
+                playback.unsubscribe(&pattern);
+            }
+            self.send(id, wire::acknowledged(message, &pattern));
+        }
+    }
+
+    /// Ends the subscriptions of a session that match.
+    fn forget(&mut self, id: SessionId, pattern: &str) {
         self.subscribers.retain(|channel, ids| {
             if channel::matches(pattern, channel) {
                 ids.remove(&id);
@@ -331,6 +330,19 @@ impl Sessions {
     }
 }
 
+/// The channels, or patterns of channels, that a message names.
+fn channels(message: &ClientMessage) -> Result<Vec<String>, Refusal> {
+    let refused = |why: String| Err(Refusal::new(Code::INVALID_WS_REQUEST_DATA, why));
+    let channels = channel::each(&message.ch);
+    if message.ch.is_empty() || channels.is_empty() {
+        return refused("Missing channel".into());
+    }
+    if channels.len() > MAX_SYMBOLS {
+        return refused(format!("Too many symbols in one message: {}, at most {MAX_SYMBOLS}", channels.len()));
+    }
+    Ok(channels)
+}
+
 /// Whether a request is about an account. The documentation also prints `place-Order` and its like.
 fn is_private(action: &str) -> bool {
     const ACTIONS: [&str; 8] = [
@@ -344,4 +356,75 @@ fn is_private(action: &str) -> bool {
         "depth-snapshot-realtime",
     ];
     ACTIONS.iter().any(|known| known.eq_ignore_ascii_case(action))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::Sandbox;
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    const NOW: u64 = 1_700_000_000_000;
+
+    static MARKET: LazyLock<Market> = LazyLock::new(|| Market::new(1, NOW));
+
+    fn sessions() -> (Sessions, SessionId) {
+        let mut sessions = Sessions::new(Sandbox::builder().settings);
+        let id = sessions.open(NOW);
+        sessions.drain();
+        (sessions, id)
+    }
+
+    fn word() -> impl Strategy<Value = String> {
+        let known =
+            "sub|unsub|req|ping|pong|depth|depth:BTC/USDT|bar:1:ETH/BTC,NO|depth-snapshot|market-trades|BTC/USDT";
+        prop_oneof![known, "[a-z:,*/]{0,12}", "\\PC{0,12}"]
+    }
+
+    fn message() -> impl Strategy<Value = String> {
+        (word(), word(), word(), word(), any::<i64>()).prop_map(|(op, ch, action, symbol, level)| {
+            let args = serde_json::json!({"symbol": symbol, "level": level});
+            serde_json::json!({"op": op, "id": "i", "ch": ch, "action": action, "args": args}).to_string()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_client_says_is_answered(texts in proptest::collection::vec(message(), 1..20)) {
+            let (mut sessions, id) = sessions();
+            for text in texts {
+                sessions.receive(&MARKET, id, &text, NOW);
+                let pong = text.contains(r#""op":"pong""#);
+                let answered = sessions.drain().count() > 0 || sessions.under_way.iter().any(|a| a.session == id);
+                prop_assert!(answered || pong, "{}", text);
+            }
+            sessions.close(id);
+            prop_assert!(sessions.subscribers.is_empty() && sessions.under_way.is_empty());
+        }
+
+        #[test]
+        fn any_text_is_survived(text in "\\PC*") {
+            let (mut sessions, id) = sessions();
+            sessions.receive(&MARKET, id, &text, NOW);
+            prop_assert!(sessions.drain().count() > 0);
+        }
+    }
+
+    #[test]
+    fn what_is_published_reaches_those_who_subscribed() {
+        let (mut sessions, one) = sessions();
+        let two = sessions.open(NOW);
+        sessions.receive(&MARKET, one, r#"{"op":"sub","ch":"trades:BTC/USDT,ETH/USDT"}"#, NOW);
+        sessions.receive(&MARKET, two, r#"{"op":"sub","ch":"trades:BTC/USDT"}"#, NOW);
+        sessions.drain();
+        let text: Arc<str> = "x".into();
+        sessions.publish("trades:BTC/USDT", &text);
+        sessions.publish("trades:ETH/USDT", &text);
+        sessions.publish("trades:LTC/USDT", &text);
+        let to = |id| Output::Text(id, Arc::clone(&text));
+        assert_eq!(sessions.drain().collect::<Vec<_>>(), [to(one), to(two), to(one)]);
+        sessions.close(one);
+        assert!(sessions.is_subscribed("trades:BTC/USDT") && !sessions.is_subscribed("trades:ETH/USDT"));
+    }
 }

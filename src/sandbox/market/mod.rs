@@ -392,3 +392,62 @@ impl Board {
         self.history.stretch(end.saturating_sub(86_400_000), end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: u64 = 1_700_000_000_000;
+
+    #[test]
+    fn the_market_stays_sound_for_every_seed() {
+        for seed in 0..2 {
+            let mut market = Market::new(seed, START);
+            let symbols: Vec<Symbol> = market.products().map(|product| product.spec.symbol).collect();
+            let mut trades = 0;
+            for _ in 0..600 {
+                market.advance(market.deadline());
+                let told = market.drain();
+                trades +=
+                    told.iter().filter(|p| matches!(p, Publication::Text(c, _) if c.starts_with("trades"))).count();
+                for symbol in &symbols {
+                    let bbo = market.bbo(*symbol).unwrap();
+                    let (bid, ask) = (bbo.bid.unwrap(), bbo.ask.unwrap());
+                    assert!(bid.price < ask.price, "{symbol} is crossed");
+                    let spread = (ask.price - bid.price).units();
+                    assert!(spread * 100 < ask.price.units(), "{symbol} is wide: {bid:?} {ask:?}");
+                }
+            }
+            for symbol in &symbols {
+                let (_, _, sides) = market.depth(*symbol, usize::MAX).unwrap();
+                assert!((60..300).contains(&sides.asks.len()) && (60..300).contains(&sides.bids.len()));
+            }
+            // A minute's worth: what the products say, about.
+            let usual: u32 = market.products().map(|product| product.activity).sum();
+            let usual = usual as usize;
+            assert!((usual / 2..usual * 2).contains(&trades), "{trades} of {usual}");
+        }
+    }
+
+    #[test]
+    fn channels_are_known_by_name_and_argument() {
+        let market = Market::new(1, START);
+        let code = |channel: &str| market.check_channel(channel).map_err(|refusal| refusal.code);
+        for channel in
+            ["bbo:BTC/USDT", "depth:BTC/USDT", "trades:CHZ/USDT", "summary:ETH/BTC", "bar:1m:BTC/USDT", "ref-px:BTC"]
+        {
+            assert_eq!(code(channel), Ok(()), "{channel}");
+            assert_eq!(
+                market.newest(channel).is_some(),
+                !channel.starts_with("depth") && !channel.starts_with("trades")
+            );
+        }
+        for channel in ["bbo:BTC", "bar:1:NO/USDT", "ref-px:BTC/USDT"] {
+            assert_eq!(code(channel), Err(Code::SYMBOL_ERROR), "{channel}");
+        }
+        for channel in ["", "bbo", "bar:BTC/USDT", "bar:2:BTC/USDT", "bbo:1:BTC/USDT", "dance:BTC/USDT"] {
+            assert_eq!(code(channel), Err(Code::INVALID_WS_REQUEST_DATA), "{channel}");
+        }
+        assert_eq!(code("order:cash"), Err(Code::AUTHORIZATION_NEEDED));
+    }
+}
