@@ -16,7 +16,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **REST** calls block and answer with the nouns of [`model`]; see [`Market`]. Lists of independent rows come as
+//! **REST** calls block and answer with the nouns of [`model`]: public market data from [`Market`]; with
+//! [`Credentials`] also [`Account`] (balances, orders, history) and [`Wallet`]. Lists of independent rows come as
 //! [`Rows`](model::Rows): a row that cannot be read does not cost the others.
 //!
 //! **The stream** is one socket with one thread, which delivers an [`Event`] after another: see [`Stream`]. It
