@@ -9,6 +9,7 @@ use crate::config::{ClientBuilder, Endpoint};
 use crate::credentials::Credentials;
 use crate::error::Result;
 use crate::rest::{Account, Identities, Market, Transport, Wallet};
+use crate::rules::LoadedRules;
 use crate::ws::{StreamBuilder, Target};
 
 /// A client of one exchange.
@@ -33,6 +34,7 @@ struct Shared {
     tls: Arc<rustls::ClientConfig>,
     transport: Transport,
     identities: Identities,
+    rules: LoadedRules,
 }
 
 impl Client {
@@ -54,6 +56,7 @@ impl Client {
             tls: crate::tls::client_config(&settings.roots)?,
             transport: Transport::new(&settings)?,
             identities: Identities::default(),
+            rules: LoadedRules::default(),
             settings,
         };
         Ok(Self { shared: Arc::new(shared), deadline: None })
@@ -104,6 +107,10 @@ impl Client {
 
     pub(crate) fn identities(&self) -> &Identities {
         &self.shared.identities
+    }
+
+    pub(crate) fn rules(&self) -> &LoadedRules {
+        &self.shared.rules
     }
 
     /// UTC milliseconds, for what is signed and for the `time` of orders.

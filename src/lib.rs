@@ -62,6 +62,7 @@ mod order;
 mod order_answer;
 mod order_id;
 mod rest;
+mod rules;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod sign;
@@ -88,6 +89,7 @@ pub use rest::{
     Account, BalanceQuery, BarsIter, BarsQuery, Ledger, LedgerEntry, Market, OrderHistoryIter, OrderHistoryQuery,
     OrderHistoryV1Query, RecentOrdersQuery, SubuserTransfer, SubuserTransfersQuery, Wallet, WalletQuery,
 };
+pub use rules::{Change, Criterion, Fitted, Required, Rules, Violation};
 pub use rust_decimal::Decimal;
 pub use symbol::{Asset, OrderId, Symbol};
 pub use ws::wire::{AuthAck, Message, Refused, SubAck};

@@ -1,5 +1,7 @@
 //! Orders: placing, cancelling, asking how far they have come.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -8,9 +10,10 @@ use super::endpoint::{self, Call};
 use super::request::encoded_len;
 use crate::code::{Code, CodeGroup};
 use crate::error::{DecodeError, Error, InvalidInput, Refusal, Result};
-use crate::model::{CancelAllAck, Order, OrderAnswer, Outcome, Rows};
-use crate::order::{CancelOrder, NewOrder};
+use crate::model::{AccountCategory, CancelAllAck, Order, OrderAnswer, Outcome, Rows};
+use crate::order::{CancelOrder, NewOrder, OrderBody};
 use crate::order_answer::RawAnswer;
+use crate::rules::Rules;
 use crate::symbol::{OrderId, Symbol};
 
 /// The most orders or cancels of a batch.
@@ -25,6 +28,24 @@ struct Batch<T> {
 }
 
 impl Account {
+    /// Loads the rules for orders from the products of the exchange: `GET /api/pro/v1/AC/products`, and on margin also
+    /// `GET /api/pro/v1/products`. From then on every order of the category that is placed through this client or its
+    /// clones is checked against them before it is sent. Loaded anew, they replace the old.
+    ///
+    /// # Errors
+    /// As all calls: see [`Account`].
+    pub fn load_rules(&self) -> Result<Arc<Rules>> {
+        let market = self.client.market();
+        let products = market.products(self.category)?;
+        let all = match self.category {
+            AccountCategory::Cash => Vec::new(),
+            AccountCategory::Margin => market.products_v1()?.into_vec(),
+        };
+        let rules = Arc::new(Rules::new(self.category, &products, &all));
+        self.client.rules().load(&rules);
+        Ok(rules)
+    }
+
     /// Places an order: `POST /G/api/pro/v1/AC/order`.
     ///
     /// What the answer waits for is the order's [`respond`](NewOrder::respond). An order whose answer was lost
@@ -33,7 +54,7 @@ impl Account {
     ///
     /// # Errors
     /// As all calls: see [`Account`]; [`Error::InvalidInput`] naming `timeInForce` for a post-only order that is to trade
-    /// at once, and `id` where none can be drawn.
+    /// at once, `id` where none can be drawn, and what does not meet the [rules](Self::load_rules), if they were loaded.
     ///
     /// ```no_run
     /// use bitmax::NewOrder;
@@ -45,7 +66,7 @@ impl Account {
     /// # }
     /// ```
     pub fn place(&self, order: &impl AsRef<NewOrder>) -> Result<OrderAnswer<Outcome>> {
-        let body = order.as_ref().stamp(self.client.now_millis())?;
+        let body = self.stamp(order.as_ref(), self.client.now_millis())?;
         let answer: RawAnswer = self.client.fetch(&self.request(&endpoint::PLACE).body(&body))?;
         answer.one(&endpoint::PLACE)
     }
@@ -58,7 +79,7 @@ impl Account {
     pub fn place_batch<O: AsRef<NewOrder>>(&self, orders: &[O]) -> Result<OrderAnswer<Vec<Outcome>>> {
         check_batch(orders.len())?;
         let now = self.client.now_millis();
-        let orders = orders.iter().map(|order| order.as_ref().stamp(now)).collect::<Result<_, _>>()?;
+        let orders = orders.iter().map(|order| self.stamp(order.as_ref(), now)).collect::<Result<_, _>>()?;
         let answer: RawAnswer = self.client.fetch(&self.request(&endpoint::PLACE_BATCH).body(&Batch { orders }))?;
         answer.batch(&endpoint::PLACE_BATCH)
     }
@@ -171,6 +192,12 @@ impl Account {
     /// As all calls: see [`Account`].
     pub fn open_orders(&self, symbol: Option<Symbol>) -> Result<Rows<Order>> {
         self.client.fetch(&self.request(&endpoint::OPEN_ORDERS).maybe("symbol", symbol))
+    }
+
+    /// An order that meets the rules, where they were loaded, as it is sent now.
+    fn stamp(&self, order: &NewOrder, now: u64) -> Result<OrderBody> {
+        self.client.rules().check(self.category, order)?;
+        Ok(order.stamp(now)?)
     }
 
     fn one_order(&self, order_id: OrderId) -> Result<Option<Order>> {
