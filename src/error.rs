@@ -1,8 +1,13 @@
 //! What can go wrong, told so that a program can act on it: above all, whether the exchange may have acted.
 
+mod json_path;
+mod refusal;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
+
+pub use refusal::{Refusal, RefusedOrder};
 
 use crate::code::Code;
 
@@ -257,37 +262,6 @@ impl fmt::Display for Timeout {
     }
 }
 
-/// The exchange's refusal of a call: its non-zero `code` with what it said beside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Refusal {
-    /// The protocol's `code`.
-    pub code: Code,
-    /// The protocol's `reason`, a constant name such as `INVALID_BALANCE`; empty where it said none.
-    pub reason: String,
-    /// The protocol's `message` (or `err`), a sentence; empty where it said none.
-    pub message: String,
-    /// The protocol's `info`: what the refusal concerned, as JSON text; empty where it said none.
-    pub info: String,
-    /// The HTTP status that it came with; `None` on the stream.
-    pub status: Option<u16>,
-    /// How long the server asks to wait (`Retry-After` in seconds); `None` on the stream.
-    pub retry_after: Option<Duration>,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "refused by the exchange: {}", self.code)?;
-        if !self.reason.is_empty() {
-            write!(f, " {}", self.reason)?;
-        }
-        if !self.message.is_empty() {
-            write!(f, ": {}", self.message)?;
-        }
-        Ok(())
-    }
-}
-
 /// An HTTP answer that is not the protocol's: its status, and the start of its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -354,6 +328,9 @@ impl fmt::Display for CloseFrame {
 pub struct DecodeError {
     /// What was being read: the call's path or the message's kind.
     pub what: String,
+    /// The place in the JSON, as far as it can be told: `data[1].price`. Empty at the top, and where the text is no
+    /// JSON that begins as it should.
+    pub path: String,
     /// The text around the place, at most 120 bytes.
     pub near: String,
     /// Line and column are of the whole text.
@@ -366,18 +343,30 @@ impl DecodeError {
         // serde_json counts columns in bytes, from 1, within the line.
         let before: usize = text.split_inclusive('\n').take(source.line().saturating_sub(1)).map(str::len).sum();
         let at = before + source.column();
-        Self { what: what.into(), near: around(text, at), source: Some(source) }
+        // It is done with an object when it misses a field there; else the end of one may just have been passed.
+        let inside = if source.to_string().starts_with("missing field") { at } else { at.saturating_sub(1) };
+        Self { what: what.into(), path: json_path::at(text, inside), near: around(text, at), source: Some(source) }
+    }
+
+    /// The same where the text was this part of a larger one.
+    pub(crate) fn within(mut self, part: &str) -> Self {
+        let dot = if part.is_empty() || self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
+        self.path = format!("{part}{dot}{}", self.path);
+        self
     }
 
     /// Something that JSON allows and the protocol does not.
     pub(crate) fn shape(what: impl Into<String>, text: &str) -> Self {
-        Self { what: what.into(), near: around(text, 0), source: None }
+        Self { what: what.into(), path: String::new(), near: around(text, 0), source: None }
     }
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot read {}", self.what)?;
+        if !self.path.is_empty() {
+            write!(f, " at {}", self.path)?;
+        }
         if let Some(source) = &self.source {
             // It quotes what the server said, at whatever length.
             let reason = source.to_string();
@@ -465,5 +454,6 @@ mod tests {
         let error = DecodeError::new("assets", &text, source);
         assert!(error.near.contains("é{bad}"), "{}", error.near);
         assert!(error.near.len() <= 120);
+        assert_eq!(error.path, "[501]");
     }
 }

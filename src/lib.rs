@@ -28,7 +28,8 @@ pub use config::{ClientBuilder, Endpoint};
 pub use credentials::Credentials;
 pub use decimal::{DecimalError, parse_decimal};
 pub use error::{
-    CloseFrame, DecodeError, Error, HttpError, InvalidInput, Phase, Refusal, Result, Timeout, TransportError,
+    CloseFrame, DecodeError, Error, HttpError, InvalidInput, Phase, Refusal, RefusedOrder, Result, Timeout,
+    TransportError,
 };
 pub use rest::{BarsIter, BarsQuery, Market};
 pub use rust_decimal::Decimal;
