@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::clock::wall_millis;
 use crate::config::{ClientBuilder, Endpoint};
+use crate::credentials::Credentials;
 use crate::error::Result;
-use crate::rest::{Market, Transport};
+use crate::rest::{Account, Identities, Market, Transport, Wallet};
 use crate::ws::{StreamBuilder, Target};
 
 /// A client of one exchange.
@@ -30,6 +32,7 @@ struct Shared {
     #[cfg(feature = "rustls")]
     tls: Arc<rustls::ClientConfig>,
     transport: Transport,
+    identities: Identities,
 }
 
 impl Client {
@@ -50,6 +53,7 @@ impl Client {
             #[cfg(feature = "rustls")]
             tls: crate::tls::client_config(&settings.roots)?,
             transport: Transport::new(&settings)?,
+            identities: Identities::default(),
             settings,
         };
         Ok(Self { shared: Arc::new(shared), deadline: None })
@@ -72,6 +76,11 @@ impl Client {
         Market::new(self.clone())
     }
 
+    /// The wallet: deposit addresses, deposits and withdrawals. Its calls need credentials.
+    pub fn wallet(&self) -> Wallet {
+        Wallet::new(self.clone())
+    }
+
     /// Begins a stream of public market data: one socket, one thread.
     pub fn stream(&self) -> StreamBuilder {
         let Shared { settings, .. } = &*self.shared;
@@ -89,6 +98,20 @@ impl Client {
         &self.shared.transport
     }
 
+    pub(crate) fn credentials(&self) -> Option<&Credentials> {
+        self.shared.settings.credentials.as_deref()
+    }
+
+    pub(crate) fn identities(&self) -> &Identities {
+        &self.shared.identities
+    }
+
+    /// UTC milliseconds, for what is signed and for the `time` of orders.
+    pub(crate) fn now_millis(&self) -> u64 {
+        // The one place for an offset to the exchange's clock.
+        wall_millis()
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -104,4 +127,6 @@ const _: () = {
     const fn shared_among_threads<T: Clone + Send + Sync>() {}
     shared_among_threads::<Client>();
     shared_among_threads::<Market>();
+    shared_among_threads::<Account>();
+    shared_among_threads::<Wallet>();
 };
