@@ -29,7 +29,7 @@ pub(crate) fn text<'de, D: Deserializer<'de>, T>(
 }
 
 /// `""`, `"NULL_VAL"` and `null` all stand for none.
-fn is_none(json: &str) -> bool {
+pub(crate) fn is_none(json: &str) -> bool {
     matches!(json, "null" | "\"\"" | "\"NULL_VAL\"")
 }
 

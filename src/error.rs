@@ -10,6 +10,7 @@ use std::time::Duration;
 pub use refusal::{Refusal, RefusedOrder};
 
 use crate::code::Code;
+use crate::model::Unreadable;
 
 /// Shorthand for a result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -60,7 +61,9 @@ impl Error {
             Self::Transport(e) => !e.phase.is_before_sending(),
             Self::Timeout(t) => !matches!(t, Timeout::Deadline | Timeout::Resolve | Timeout::Connect),
             Self::Refused(r) => r.code.is_server_failure(),
-            Self::Http(_) | Self::Decode(_) | Self::TooLarge(_) | Self::ClosedByServer(_) | Self::ConnectionLost => true,
+            Self::Http(_) | Self::Decode(_) | Self::TooLarge(_) | Self::ClosedByServer(_) | Self::ConnectionLost => {
+                true
+            }
         }
     }
 
@@ -125,7 +128,9 @@ impl fmt::Display for Error {
             Self::Decode(e) => e.fmt(f),
             Self::TooLarge(limit) => write!(f, "the answer is larger than the bound of {limit} bytes"),
             Self::NotReady(why) => write!(f, "the stream is not ready ({why}); nothing was sent"),
-            Self::RateLimited(wait) => write!(f, "too many requests this minute, try again in {wait:?}; nothing was sent"),
+            Self::RateLimited(wait) => {
+                write!(f, "too many requests this minute, try again in {wait:?}; nothing was sent")
+            }
             Self::Closed => f.write_str("the stream is closed; nothing was sent"),
             Self::ConnectionLost => f.write_str("the connection broke before the answer came"),
             Self::ClosedByServer(e) => e.fmt(f),
@@ -357,7 +362,9 @@ impl DecodeError {
         let before: usize = text.split_inclusive('\n').take(source.line().saturating_sub(1)).map(str::len).sum();
         let at = before + source.column();
         // It is done with an object when it misses a field there; else the end of one may just have been passed.
-        let inside = if source.to_string().starts_with("missing field") { at } else { at.saturating_sub(1) };
+        let done = source.to_string().starts_with("missing field")
+            || text.get(..at).is_some_and(|before| before.ends_with("{}") || before.ends_with("[]"));
+        let inside = if done { at } else { at.saturating_sub(1) };
         Self { what: what.into(), path: json_path::at(text, inside), near: around(text, at), source: Some(source) }
     }
 
@@ -366,6 +373,13 @@ impl DecodeError {
         let dot = if part.is_empty() || self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
         self.path = format!("{part}{dot}{}", self.path);
         self
+    }
+
+    /// A row that could not be read, where there is nothing to keep it in.
+    pub(crate) fn row(what: impl Into<String>, row: &Unreadable) -> Self {
+        let Unreadable { index, text, reason } = row;
+        let source = <serde_json::Error as serde::de::Error>::custom(reason);
+        Self { what: what.into(), path: format!("[{index}]"), near: around(text, 0), source: Some(source) }
     }
 
     /// Something that JSON allows and the protocol does not.

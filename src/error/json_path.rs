@@ -101,7 +101,7 @@ mod tests {
             (r#"{"data":[1,2]@,"z":1}"#, "data"),
             (r#"{"data":[1,2],"z":@1}"#, "z"),
             (r#"[[],{"a":"b"},@x"#, "[2]"),
-            (r#"{"cut@"#, ""),
+            (r#"{"cut@"#, "cut"),
         ] {
             assert_eq!(path(marked), wanted, "{marked}");
         }

@@ -86,7 +86,7 @@ fn told(f: &mut fmt::Formatter<'_>, code: Code, reason: &str, message: &str) -> 
 #[non_exhaustive]
 pub struct RefusedOrder {
     /// Why, as a number (`code`).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "de::or_default")]
     pub code: Code,
     /// The client's id of the order or of the cancel (`id`); empty where it was not told.
     #[serde(default, deserialize_with = "de::or_default")]

@@ -1,5 +1,6 @@
 //! Lists of independent rows: one that cannot be read does not cost the others.
 
+use std::collections::HashMap;
 use std::ops::Deref;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -26,6 +27,14 @@ pub struct Unreadable {
     pub text: String,
     /// Why it could not be read.
     pub reason: String,
+}
+
+impl Unreadable {
+    /// A number of the row, where at least that can be read.
+    pub(crate) fn number(&self, field: &str) -> Option<u64> {
+        let row: HashMap<&str, &RawValue> = serde_json::from_str(&self.text).ok()?;
+        crate::de::u64(*row.get(field)?).ok()
+    }
 }
 
 impl<T> Rows<T> {

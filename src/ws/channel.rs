@@ -139,7 +139,9 @@ impl FromStr for Channel {
         let (prefix, arguments) = text.rsplit_once(':').unwrap_or((text, ""));
         let symbols = arguments.split(',');
         let channel = match prefix.split_once(':') {
-            None if matches!(prefix, "bbo" | "depth" | "depth-realtime" | "trades" | "summary") => Self::of_symbols(prefix, symbols),
+            None if matches!(prefix, "bbo" | "depth" | "depth-realtime" | "trades" | "summary") => {
+                Self::of_symbols(prefix, symbols)
+            }
             None if prefix == "ref-px" => Self::ref_px(symbols),
             None if prefix == "order" => Self::orders(arguments.parse()?),
             Some(("order", account)) => Self::orders_of(account.parse()?, symbols),

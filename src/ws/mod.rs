@@ -20,7 +20,6 @@ pub(crate) mod wire;
 
 pub use channel::Channel;
 pub use event::{CloseReason, Event, Lag, Outage, SubscriptionFailed, Timed, Undecodable, Unknown};
-pub(crate) use backoff::Attempts;
 pub use limits::MessageLimits;
 pub use reply::Reply;
 pub use session::Authentication;

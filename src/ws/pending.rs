@@ -38,9 +38,8 @@ impl Pending {
 
     /// Those that are overdue; they wait no more.
     pub(crate) fn overdue(&mut self, now: Duration) -> Vec<Token> {
-        let (late, waiting) = self.waiting.drain(..).partition(|waiting| waiting.deadline <= now);
+        let (late, waiting): (VecDeque<Waiting>, _) = self.waiting.drain(..).partition(|w| w.deadline <= now);
         self.waiting = waiting;
-        let late: Vec<Waiting> = late;
         late.into_iter().map(|waiting| waiting.token).collect()
     }
 

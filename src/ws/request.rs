@@ -14,7 +14,8 @@ use crate::code::Code;
 use crate::de;
 use crate::error::{DecodeError, Error, InvalidInput, Result};
 use crate::model::{
-    AccountCategory, Balance, CancelAllAck, Depth, DepthKind, MarginState, OrderAnswer, OrderState, Outcome, Rows, Trades,
+    AccountCategory, Balance, CancelAllAck, Depth, DepthKind, MarginState, OrderAnswer, OrderState, Outcome, Rows,
+    Trades,
 };
 use crate::order::{CancelOrder, NewOrder};
 use crate::order_answer::RawAnswer;
@@ -63,11 +64,7 @@ impl StreamHandle {
     ///
     /// # Errors
     /// As all requests: see above.
-    pub fn cancel_later(
-        &self,
-        account: AccountCategory,
-        cancel: &CancelOrder,
-    ) -> Result<Reply<OrderAnswer<Outcome>>> {
+    pub fn cancel_later(&self, account: AccountCategory, cancel: &CancelOrder) -> Result<Reply<OrderAnswer<Outcome>>> {
         let body = cancel.stamp(self.now_millis())?;
         let ask = Ask::of_order("cancel-order", account, body.id());
         self.ask(ask, &body, |answer| order_answer(answer)?.one("cancel-order"))
@@ -112,7 +109,11 @@ impl StreamHandle {
     where
         InvalidInput: From<S::Error>,
     {
-        self.snapshot(DepthKind::SnapshotTop100, "depth-snapshot-top100", symbol.try_into().map_err(InvalidInput::from)?)
+        self.snapshot(
+            DepthKind::SnapshotTop100,
+            "depth-snapshot-top100",
+            symbol.try_into().map_err(InvalidInput::from)?,
+        )
     }
 
     /// The whole book of a product with the sequence number of `depth-realtime`. The stream must be authenticated.

@@ -22,7 +22,8 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-pub(crate) use identity::{AuthHeaders, Identity, Secret, Authentication};
+pub use identity::Authentication;
+pub(crate) use identity::{AuthHeaders, Identity, Secret};
 
 use super::backoff::Backoff;
 use super::channel::Topic;
@@ -532,9 +533,7 @@ impl Session {
         }
         self.deliver(match self.down_since {
             None => Event::Connected { authenticated },
-            Some(since) => {
-                Event::Reconnected { attempts: self.retries, down_for: now.at.saturating_sub(since) }
-            }
+            Some(since) => Event::Reconnected { attempts: self.retries, down_for: now.at.saturating_sub(since) },
         });
         self.ask(now);
     }

@@ -65,6 +65,12 @@ pub(crate) struct Shared {
     pub(crate) clock_offset: Arc<AtomicI64>,
 }
 
+impl Shared {
+    pub(crate) fn new() -> Self {
+        Self { began: Instant::now(), attempts: Attempts::default(), clock_offset: Arc::default() }
+    }
+}
+
 /// How a name and a port become addresses. It may block.
 pub(crate) type Resolve = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 

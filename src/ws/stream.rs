@@ -11,8 +11,8 @@ use super::channel::{Channel, Topic};
 use super::event::Event;
 use super::limits::MessageLimits;
 use super::queue::EventReceiver;
-use super::session::{Command, Identity, SessionConfig, Authentication};
-use super::socket::{self, Remote, Running, Settings, Target};
+use super::session::{Authentication, Command, SessionConfig};
+use super::socket::{self, Remote, Running, Settings};
 use super::tap::{Direction, Tap};
 use crate::client::Client;
 use crate::error::{Error, InvalidInput, Result};
@@ -211,7 +211,10 @@ impl StreamBuilder {
             way => way,
         };
         let (identity, group) = match way {
-            Some(way) => self.client.stream_identity(way, self.ready_ack)?,
+            Some(way) => {
+                let (identity, group) = self.client.stream_identity(way, self.ready_ack)?;
+                (Some(identity), group)
+            }
             // Any account group serves for public data.
             None => (None, 0),
         };

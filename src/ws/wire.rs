@@ -206,13 +206,12 @@ fn private(kind: &str, text: &str) -> serde_json::Result<Message> {
     let outline: Outline<'_> = from_str(text)?;
     let id = match (kind, outline.action) {
         ("order", None) => {
-            let data = outline.data.map(RawValue::get).ok_or_else(|| <serde_json::Error as de::Error>::missing_field("data"))?;
+            let data = outline
+                .data
+                .map(RawValue::get)
+                .ok_or_else(|| <serde_json::Error as de::Error>::missing_field("data"))?;
             let cancel = from_str::<Cancel<'_>>(data).is_ok_and(|cancel| cancel.orig_order_id.is_some());
-            return Ok(if cancel {
-                Message::CancelRejected(from_str(text)?)
-            } else {
-                Message::Order(from_str(text)?)
-            });
+            return Ok(if cancel { Message::CancelRejected(from_str(text)?) } else { Message::Order(from_str(text)?) });
         }
         ("balance", None) if outline.id.is_none() => return Ok(Message::Balance(from_str(text)?)),
         ("order", Some(_)) => {

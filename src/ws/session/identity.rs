@@ -74,7 +74,8 @@ impl Identity {
     pub(super) fn set_clock(&mut self, millis: u64, wall: u64) -> i64 {
         self.clock_is_set = true;
         // cannot fail: both are times of this age
-        self.clock_offset = i64::try_from(millis).unwrap_or_default() - i64::try_from(wall / 1_000_000).unwrap_or_default();
+        self.clock_offset =
+            i64::try_from(millis).unwrap_or_default() - i64::try_from(wall / 1_000_000).unwrap_or_default();
         self.clock_offset
     }
 

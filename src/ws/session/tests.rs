@@ -394,10 +394,7 @@ fn by_headers_a_session_is_the_account_s_from_its_greeting() {
     assert_eq!(world.connects[0].1.as_deref(), Some("1000000"));
     world.session.upgraded(world.now());
     world.says(r#"{"m":"connected","type":"auth"}"#);
-    assert_eq!(
-        world.log(),
-        [r#"> {"op":"sub","id":"1","ch":"order:cash"}"#, "Connected { authenticated: true }"]
-    );
+    assert_eq!(world.log(), [r#"> {"op":"sub","id":"1","ch":"order:cash"}"#, "Connected { authenticated: true }"]);
     world.says(r#"{"m":"sub","id":"1","ch":"order:cshQtyfq8XLAA9kcf19h8bXHbAwwoqDo","code":0}"#);
     assert_eq!(world.log(), ["Subscribed order:cash"]);
     world.breaks();
@@ -408,8 +405,11 @@ fn by_headers_a_session_is_the_account_s_from_its_greeting() {
 #[test]
 fn by_message_nothing_else_is_said_before_the_answer() {
     for ready in [false, true] {
-        let mut world =
-            World::with_identity(&["order:cash"], SessionConfig::default(), Some(identity(Authentication::Message, ready)));
+        let mut world = World::with_identity(
+            &["order:cash"],
+            SessionConfig::default(),
+            Some(identity(Authentication::Message, ready)),
+        );
         assert_eq!(world.connects[0].1, None);
         world.up();
         assert_eq!(world.log(), [auth(1_000_000, if ready { r#","ack":"ready""# } else { "" })]);
@@ -431,7 +431,9 @@ fn a_refused_authentication_is_final_and_told_at_once() {
         world.up();
         world.says(refusal);
         assert!(world.finished && world.hang_ups == 1);
-        assert!(matches!(&world.events[..], [Event::Closed(CloseReason::GaveUp(e))] if matches!(**e, Error::Refused(_))));
+        assert!(
+            matches!(&world.events[..], [Event::Closed(CloseReason::GaveUp(e))] if matches!(**e, Error::Refused(_)))
+        );
         assert_eq!(world.connects.len(), 1);
     }
     // Also when a connection that was up comes back.
@@ -460,8 +462,7 @@ fn timestamp_refusal() -> Refusal {
 #[test]
 fn a_clock_that_is_off_is_set_once() {
     let late = r#"{"m":"auth","id":"auth","code":100011,"reason":"INVALID_TIMESTAMP"}"#;
-    let mut world =
-        World::with_identity(&[], SessionConfig::default(), Some(identity(Authentication::Message, false)));
+    let mut world = World::with_identity(&[], SessionConfig::default(), Some(identity(Authentication::Message, false)));
     world.up();
     world.log();
     world.says(late);
@@ -515,7 +516,14 @@ fn each_request_gets_its_own_answer_in_any_order() {
     world.says(r#"{"m":"open-order","id":"1","data":[]}"#);
     let ack = r#"{"m":"order","action":"place-order","status":"Ack","info":{"id":"mine","orderId":"x"}}"#;
     world.says(ack);
-    let tokens: Vec<u64> = world.answers.iter().map(|(token, answer)| { assert!(answer.is_ok()); *token }).collect();
+    let tokens: Vec<u64> = world
+        .answers
+        .iter()
+        .map(|(token, answer)| {
+            assert!(answer.is_ok());
+            *token
+        })
+        .collect();
     assert_eq!(tokens, [2, 1]);
     world.says(ack);
     assert_eq!(world.log(), [format!("LateAnswer {ack}")], "a second answer ends nothing twice");
