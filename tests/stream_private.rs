@@ -31,6 +31,7 @@ fn account_server(script: impl Fn(Peer, Option<String>) + Send + Sync + 'static)
             return answer_info(socket);
         }
         let mut signed = None;
+        #[allow(clippy::result_large_err, reason = "the type is the library's")]
         let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
             assert_eq!(request.uri().path(), "/7/api/pro/v1/stream");
             signed = request.headers().get("x-auth-signature").map(|value| value.to_str().unwrap().to_owned());
