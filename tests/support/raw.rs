@@ -62,6 +62,15 @@ impl Http {
         self.answer()
     }
 
+    pub(crate) fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut text = format!("{method} {target} HTTP/1.1\r\nHost: sandbox\r\n");
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        self.write(format!("{text}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+        self.answer()
+    }
+
     /// The next answer.
     pub(crate) fn answer(&mut self) -> Answer {
         let head_end = loop {
