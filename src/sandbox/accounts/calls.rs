@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::history::Page;
-use super::rows::{self, AddressRow, BalanceRow, HistoryRow, MarginRiskRow, MovementRow, OldHistoryRow, OrderRow};
-use super::rows::{Paged, SubTransferRow};
+use super::order_rows::{self, HistoryRow, OldHistoryRow, OrderRow};
+use super::rows::{self, AddressRow, BalanceRow, MarginRiskRow, MovementRow, Paged, SubTransferRow};
 use super::transfers::{SubTransferFilter, missing};
 use super::users::{Permission, category};
 use super::{Accounts, Fields, OrderAnswer, Proof, Record, Source, UnknownOrder, UserIx};
@@ -424,7 +424,7 @@ type OrderRequest = fn(&mut Accounts, &mut Market, (UserIx, Category), &Fields<'
 fn order_request(cx: &mut Context<'_>, request: OrderRequest) -> Result<String, Refusal> {
     let fields = cx.fields()?;
     let answer = request(cx.accounts, cx.market, (cx.user, cx.category), &fields, cx.now);
-    Ok(rows::order_answer(cx.record(), &answer))
+    Ok(order_rows::order_answer(cx.record(), &answer))
 }
 
 fn place(cx: &mut Context<'_>) -> Result<String, Refusal> {
@@ -472,11 +472,11 @@ fn status(cx: &mut Context<'_>) -> Result<String, Refusal> {
             _ => orders.iter().flatten().map(|order| row(order)).collect(),
         },
     };
-    Ok(rows::of_account(cx.record(), cx.category, true, data))
+    Ok(order_rows::of_account(cx.record(), cx.category, true, data))
 }
 
 fn order_rows<'m>(cx: &Context<'_>, orders: impl Iterator<Item = &'m Order>) -> String {
-    rows::of_account(cx.record(), cx.category, false, orders.map(OrderRow::of).collect::<Vec<_>>())
+    order_rows::of_account(cx.record(), cx.category, false, orders.map(OrderRow::of).collect::<Vec<_>>())
 }
 
 fn open(cx: &mut Context<'_>) -> Result<String, Refusal> {
