@@ -8,6 +8,7 @@ use super::order_rows::{self, HistoryRow, OldHistoryRow, OrderRow};
 use super::rows::{self, AddressRow, BalanceRow, MarginRiskRow, MovementRow, Paged, SubTransferRow};
 use super::transfers::{SubTransferFilter, missing};
 use super::users::{Permission, category};
+use super::wallet::Address;
 use super::{Accounts, Fields, OrderAnswer, Proof, Record, Source, UnknownOrder, UserIx};
 use crate::sandbox::engine::{Category, Order};
 use crate::sandbox::http::{Request, Response};
@@ -391,11 +392,11 @@ fn balance_history(cx: &mut Context<'_>) -> Result<String, Refusal> {
 fn deposit_addresses(cx: &mut Context<'_>) -> Result<String, Refusal> {
     let asset = cx.market.asset(cx.param("asset").ok_or_else(|| missing("asset"))?)?;
     let mut addresses = cx.accounts.deposit_addresses(cx.user, asset);
-    if let Some(chain) = cx.param("blockchain") {
-        addresses.retain(|address| address.chain.eq_ignore_ascii_case(chain));
-        if addresses.is_empty() {
-            return Err(Refusal::new(Code::INVALID_ARGUMENT, format!("Invalid blockchain: {chain}")));
-        }
+    // Clients send `None` as well: what is no chain of the asset asks for all of them.
+    let wanted =
+        |address: &Address| cx.param("blockchain").is_some_and(|name| address.chain.eq_ignore_ascii_case(name));
+    if addresses.iter().any(wanted) {
+        addresses.retain(wanted);
     }
     let rows: Vec<_> = addresses.iter().map(AddressRow::of).collect();
     Ok(wire::success(json!({"asset": asset.asset, "assetName": asset.name, "address": rows})))
