@@ -47,6 +47,12 @@ pub(crate) fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
+/// A part of a message.
+pub(crate) fn value<T: Serialize>(value: &T) -> Value {
+    // cannot fail: as in `json`
+    serde_json::to_value(value).unwrap_or_default()
+}
+
 /// A successful answer to a call.
 pub(crate) fn success<T: Serialize>(data: T) -> String {
     #[derive(Serialize)]

@@ -1,6 +1,5 @@
 //! What has become of orders: by id, open ones, ended ones.
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Accounts, UnknownOrder, UserIx};
@@ -53,20 +52,18 @@ impl Accounts {
     ///
     /// # Errors
     /// As [`orders_by_id`](Self::orders_by_id); `INVALID_ORDER_ID` for an unknown id, if so it is set.
-    pub(crate) fn statuses<T: Serialize>(
+    pub(crate) fn statuses(
         &self,
         market: &Market,
         (user, category): (UserIx, Category),
         ids: &str,
-        row: impl Fn(&Order) -> T,
+        row: impl Fn(&Order) -> Value,
     ) -> Result<Value, Refusal> {
         let (orders, one) = self.orders_by_id(market, user, category, ids)?;
         let unknown = self.unknown_order;
         if unknown == UnknownOrder::Refused && orders.contains(&None) {
             return Err(Refusal::new(Code::INVALID_ORDER_ID, "No such order"));
         }
-        // cannot fail: rows are objects with texts for keys
-        let row = |order: &Order| serde_json::to_value(row(order)).unwrap_or_default();
         Ok(match (one, orders.as_slice()) {
             (true, [Some(order)]) => row(order),
             (true, _) => match unknown {
@@ -75,7 +72,7 @@ impl Accounts {
                 UnknownOrder::EmptyObject => json!({}),
             },
             (false, orders) => match unknown {
-                UnknownOrder::Null => orders.iter().map(|order| order.map_or(Value::Null, row)).collect(),
+                UnknownOrder::Null => orders.iter().map(|order| order.map_or(Value::Null, &row)).collect(),
                 _ => orders.iter().flatten().map(|order| row(order)).collect(),
             },
         })

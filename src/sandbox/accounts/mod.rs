@@ -9,6 +9,7 @@ mod fields;
 mod history;
 mod journal;
 mod order_id;
+mod order_rows;
 mod orders;
 mod risk;
 mod rows;
@@ -150,3 +151,6 @@ impl IndexMut<UserIx> for Accounts {
         &mut self.users[ix.0] // cannot fail: as in `index`
     }
 }
+
+#[cfg(test)]
+mod tests;

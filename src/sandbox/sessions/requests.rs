@@ -197,7 +197,7 @@ impl Private<'_> {
         let ids = ids.ok_or_else(|| Refusal::new(Code::INVALID_ARGUMENT, "Missing orderId"))?;
         let account = world.accounts[self.user].account_id(self.category);
         let data = world.accounts.statuses(world.market, (self.user, self.category), &ids, |order| {
-            rows::StatusRow::of(order, account, self.category)
+            wire::value(&rows::StatusRow::of(order, account, self.category))
         })?;
         Ok(rows::order_status(self.message.id.as_ref(), data))
     }
