@@ -10,7 +10,8 @@ use crate::de;
 use crate::decimal::{ToDecimal, positive};
 use crate::error::InvalidInput;
 use crate::model::{Order, OrderType, Side};
-use crate::symbol::{ClientOrderId, OrderId, Symbol};
+use crate::order_id::ClientOrderId;
+use crate::symbol::{OrderId, Symbol};
 
 /// Declares a closed enumeration of requests with the wire's names, which are read in any case.
 macro_rules! setting {

@@ -89,7 +89,7 @@ pub struct RefusedOrder {
     #[serde(default, deserialize_with = "de::or_default")]
     pub code: Code,
     /// The client's id of the order or of the cancel (`id`); empty where it was not told.
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub id: String,
     /// The server's id of the order (`orderId`); a refused new order has none.
     #[serde(default, with = "de::maybe", skip_serializing_if = "Option::is_none")]
@@ -98,10 +98,10 @@ pub struct RefusedOrder {
     #[serde(default, with = "de::maybe")]
     pub symbol: Option<Symbol>,
     /// Why, as a constant name (`reason`); empty where it was not told.
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub reason: String,
     /// Why, as a sentence (`message`); empty where it was not told.
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub message: String,
 }
 

@@ -44,7 +44,7 @@ impl Account {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn place(&self, order: impl AsRef<NewOrder>) -> Result<OrderAnswer<Outcome>> {
+    pub fn place(&self, order: &impl AsRef<NewOrder>) -> Result<OrderAnswer<Outcome>> {
         let body = order.as_ref().stamp(self.client.now_millis())?;
         let answer: RawAnswer = self.client.fetch(&self.request(&endpoint::PLACE).body(&body))?;
         answer.one(&endpoint::PLACE)
