@@ -16,8 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **REST** calls block and answer with the nouns of [`model`]: public market data from [`Market`]; with
-//! [`Credentials`] also [`Account`] (balances, orders, history) and [`Wallet`]. Lists of independent rows come as
+//! **REST** calls block and answer with the nouns of [`model`]; see [`Market`]. Lists of independent rows come as
 //! [`Rows`](model::Rows): a row that cannot be read does not cost the others.
 //!
 //! **The stream** is one socket with one thread, which delivers an [`Event`] after another: see [`Stream`]. It
@@ -92,10 +91,10 @@ pub use rest::{
 pub use rules::{Change, Criterion, Fitted, Required, Rules, Violation};
 pub use rust_decimal::Decimal;
 pub use symbol::{Asset, OrderId, Symbol};
-pub use ws::wire::{AuthAck, Message, Refused, SubAck};
+pub use ws::wire::{AuthAck, Message, Refused, RequestAnswer, SubAck};
 pub use ws::{
-    Channel, CloseReason, Direction, Event, Iter, Lag, Outage, Stream, StreamBuilder, StreamHandle, SubscriptionFailed,
-    Timed, Undecodable, Unknown,
+    Authentication, Channel, CloseReason, Direction, Event, Iter, Lag, MessageLimits, Outage, Reply, Stream,
+    StreamBuilder, StreamHandle, SubscriptionFailed, Timed, Undecodable, Unknown,
 };
 
 /// The examples of the README, compiled and run.

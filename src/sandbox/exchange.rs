@@ -1,23 +1,40 @@
 //! The exchange behind the sockets: market and sessions under one roof. Requests and time in, texts out.
 
+use std::net::IpAddr;
+
 use super::Settings;
+use super::accounts::{self, Accounts, Proof};
 use super::api;
+use super::engine::Event;
+use super::faults::{Fault, Faults};
 use super::http::{Request, Response};
+use super::limits::{Ban, Limits};
 use super::market::{Market, Publication};
-use super::sessions::{Output, SessionId, Sessions};
+use super::sessions::{self, ClientMessage, Output, SessionId, Sessions, World};
+use super::visitor::Visitor;
+use super::wire;
+use crate::Code;
 
 /// The whole exchange. It has no clock: every call says what time it is, UTC milliseconds.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     market: Market,
+    accounts: Accounts,
     sessions: Sessions,
+    pub(crate) limits: Limits,
+    pub(crate) faults: Faults,
     /// How far time has come.
     now: u64,
 }
 
 impl Exchange {
     pub(crate) fn new(settings: Settings, now: u64) -> Self {
-        Self { market: Market::new(settings.seed, now), sessions: Sessions::new(settings), now }
+        let market = Market::new(settings.seed, now);
+        let mut accounts = Accounts::new(settings.seed);
+        accounts.acceptance_window = settings.acceptance_window;
+        accounts.unknown_order = settings.unknown_order;
+        let faults = Faults::new(settings.seed);
+        Self { market, accounts, sessions: Sessions::new(settings), limits: Limits::default(), faults, now }
     }
 
     /// Whether clients are told a recording, as fast as they [take](Self::taken) it.
@@ -25,22 +42,82 @@ impl Exchange {
         self.sessions.is_replay()
     }
 
+    /// The time that clients are told, and that their timestamps are held against.
+    fn told_now(&self) -> u64 {
+        self.now.saturating_add_signed(self.accounts.clock_skew)
+    }
+
+    /// Bans an address from the stream for so long, ms.
+    pub(crate) fn ban(&mut self, address: IpAddr, time: u64) {
+        let ban = Ban {
+            until: self.now.saturating_add(time),
+            code: Code::TOO_MANY_REQUESTS,
+            reason: "banned by hand".into(),
+        };
+        self.limits.ban(address, ban);
+    }
+
+    /// Sets how far the time that clients are told is ahead, ms.
+    pub(crate) fn shift_clock(&mut self, skew: i64) {
+        self.accounts.clock_skew = skew;
+    }
+
+    /// What goes wrong with what a client does.
+    pub(crate) fn faults_at(&mut self, request: &Request) -> Vec<Fault> {
+        self.faults.at_request(&request.name())
+    }
+
     /// Answers a call.
-    pub(crate) fn answer(&mut self, request: &Request, now: u64) -> Response {
+    pub(crate) fn answer(&mut self, request: &Request, from: IpAddr, now: u64) -> Response {
         self.advance(now);
-        api::answer(&self.market, request, self.now)
+        let response = accounts::calls::answer(&mut self.accounts, &mut self.market, request, self.now);
+        self.tell();
+        let times = [self.now, self.told_now()];
+        response.unwrap_or_else(|| api::answer(&self.market, &self.limits, request, from, times))
+    }
+
+    /// Does something with users and market, and tells what came of it.
+    pub(crate) fn act<T>(&mut self, now: u64, act: impl FnOnce(&mut Accounts, &mut Market, u64) -> T) -> T {
+        self.advance(now);
+        let result = act(&mut self.accounts, &mut self.market, self.now);
+        self.tell();
+        result
+    }
+
+    /// Whether a client may open the stream, and as whom.
+    ///
+    /// # Errors
+    /// The answer that refuses it: 404 for another path, 429 for a banned address, 401 for headers that prove nothing,
+    /// 403 for those of a user whose account group the path does not have.
+    pub(crate) fn admit(&mut self, request: &Request, from: IpAddr, now: u64) -> Result<Visitor, Response> {
+        self.advance(now);
+        let mut visitor = Visitor::new(&request.path, from).ok_or_else(|| Response::plain(404, "no such stream"))?;
+        if let Some(ban) = self.limits.banned(from, self.now) {
+            let wait = (ban.until - self.now).div_ceil(1000);
+            return Err(Response::page(429, "Too many requests").with("Retry-After", &wait.to_string()));
+        }
+        if Visitor::is_named(request) {
+            let user = visitor.authenticate(&self.accounts, Proof::of(request), self.now).map_err(|refusal| {
+                let status = if refusal.code == Code::ACCOUNT_NOT_FOUND { 403 } else { 401 };
+                Response::json(status, wire::failure(&refusal))
+            })?;
+            visitor.user = Some(user);
+        }
+        Ok(visitor)
     }
 
     /// A client has opened the stream.
-    pub(crate) fn open(&mut self, now: u64) -> SessionId {
+    pub(crate) fn open(&mut self, visitor: Visitor, now: u64) -> SessionId {
         self.advance(now);
-        self.sessions.open(self.now)
+        self.sessions.open(visitor, self.now)
     }
 
     /// A client of the stream said something.
     pub(crate) fn receive(&mut self, id: SessionId, text: &str, now: u64) {
         self.advance(now);
-        self.sessions.receive(&self.market, id, text, self.now);
+        let message = ClientMessage::parse(text);
+        let faults = self.faults.at_request(&message.name());
+        self.with_sessions(|sessions, world| sessions.receive(world, id, message, &faults));
     }
 
     /// A client of the stream has taken all that it was sent.
@@ -61,10 +138,8 @@ impl Exchange {
         while self.deadline() <= now {
             self.now = self.now.max(self.deadline());
             self.market.advance(self.now);
-            for publication in self.market.drain() {
-                self.publish(publication);
-            }
-            self.sessions.advance(&self.market, self.now);
+            self.tell();
+            self.with_sessions(Sessions::advance);
         }
         self.now = self.now.max(now);
     }
@@ -74,15 +149,55 @@ impl Exchange {
         self.sessions.deadline().map_or(self.market.deadline(), |due| due.min(self.market.deadline()))
     }
 
+    /// Lets the sessions act on everything else, and tells what came of it.
+    fn with_sessions(&mut self, act: impl FnOnce(&mut Sessions, &mut World<'_>)) {
+        let (now, told_now) = (self.now, self.told_now());
+        let mut world = World { market: &mut self.market, accounts: &mut self.accounts, now, told_now };
+        act(&mut self.sessions, &mut world);
+        self.tell();
+    }
+
+    /// Tells what has happened: to orders and balances, and in the market.
+    fn tell(&mut self) {
+        self.accounts.listen(&mut self.market);
+        for event in self.accounts.take_events() {
+            self.tell_account(&event);
+        }
+        for publication in self.market.drain() {
+            self.publish(publication);
+        }
+    }
+
+    fn tell_account(&mut self, event: &Event) {
+        let (account, symbol) = match event {
+            Event::Order(update) => (update.order.account, Some(update.order.symbol)),
+            Event::Balance(update) => (update.account, None),
+            Event::Trade(_) | Event::Level(_) | Event::Bbo(_) => return,
+        };
+        let Some(user) = self.accounts.owner(account) else { return };
+        let record = &self.accounts[user];
+        let id = record.account_id(account.category);
+        let listeners = self.sessions.listeners(id, symbol);
+        if listeners.is_empty() || self.faults.at_message(&format!("order:{id}")) {
+            return;
+        }
+        self.sessions.tell(&listeners, |ready| match event {
+            Event::Order(update) => sessions::order_update(record, update, ready),
+            Event::Balance(update) => Some(sessions::balance_update(record, update)),
+            _ => None,
+        });
+    }
+
     fn publish(&mut self, publication: Publication) {
-        match publication {
-            Publication::Text(channel, text) => self.sessions.publish(&channel, &text),
-            Publication::Newest(channel) if self.sessions.is_subscribed(&channel) => {
-                if let Some(text) = self.market.newest(&channel) {
-                    self.sessions.publish(&channel, &text);
-                }
-            }
-            Publication::Newest(_) => {}
+        let (channel, text) = match publication {
+            Publication::Text(channel, text) => (channel, Some(text)),
+            Publication::Newest(channel) => (channel, None),
+        };
+        if !self.sessions.is_subscribed(&channel) || self.faults.at_message(&channel) {
+            return;
+        }
+        if let Some(text) = text.or_else(|| self.market.newest(&channel)) {
+            self.sessions.publish(&channel, &text);
         }
     }
 

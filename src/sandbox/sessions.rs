@@ -1,23 +1,28 @@
-//! The sessions of the stream: greeting, keep-alive, subscriptions, requests. No sockets and no clock in it.
+//! The sessions of the stream: greeting, authentication, keep-alive, and who is to be told what. No sockets and no clock
+//! in it.
+
+mod message;
+mod requests;
+mod rows;
+mod subscriptions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Settings;
-use super::channel;
+use super::accounts::{Accounts, UserIx};
+use super::faults::{Break, Fault};
 use super::market::Market;
+use super::millis;
 use super::replay::Playback;
-use super::wire::{self, ClientMessage, Refusal};
+use super::visitor::Visitor;
+use super::wire::{self, Refusal};
 use crate::Code;
+pub(crate) use message::ClientMessage;
+pub(crate) use rows::{balance_update, order_update};
 
-/// Symbols in one `sub` or `unsub`, at most.
-const MAX_SYMBOLS: usize = 10;
 /// What `hp` begins with.
 const FULL_HP: u8 = 3;
-/// Trades in one answer, at most, and where the client does not say.
-const MAX_TRADES: usize = 100;
-/// Answers that may be under way to one session at once.
-const MAX_UNDER_WAY: usize = 100;
 
 /// A session's number, never used twice.
 pub(crate) type SessionId = u64;
@@ -29,26 +34,62 @@ pub(crate) enum Output {
     Text(SessionId, Arc<str>),
     /// End the session after what was sent.
     Close(SessionId),
+    /// Break the connection after what was sent.
+    Break(SessionId, Break),
 }
 
 #[derive(Debug)]
 struct Session {
+    visitor: Visitor,
+    /// Whether orders are acknowledged once they rest (`"ack":"ready"`).
+    ready: bool,
     /// Pings sent since the client was last heard of in this regard.
     unanswered: u8,
     next_ping: Option<u64>,
     playback: Option<Playback>,
+    /// Snapshots that were asked for and are not sent yet.
     under_way: usize,
 }
 
-/// A snapshot that was asked for and takes a while.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct UnderWay {
-    due: u64,
-    /// Keeps the order of questions of one time.
-    number: u64,
+/// Who asked, and what becomes of the answer.
+#[derive(Debug, Clone)]
+struct Asker {
     session: SessionId,
-    action: String,
-    symbol: String,
+    /// It is not sent.
+    lost: bool,
+    /// It is sent so much later, ms.
+    delay: u64,
+    /// This is sent in its place.
+    instead: Option<Arc<str>>,
+}
+
+/// Something that takes a while.
+#[derive(Debug)]
+enum Later {
+    /// A snapshot that was asked for.
+    Snapshot { asker: Asker, action: String, symbol: String },
+    /// A text that is held back.
+    Text(SessionId, Arc<str>),
+    /// A message that is heard late.
+    Message(Asker, Box<ClientMessage>),
+}
+
+impl Later {
+    fn session(&self) -> SessionId {
+        match self {
+            Self::Snapshot { asker, .. } | Self::Message(asker, _) => asker.session,
+            Self::Text(session, _) => *session,
+        }
+    }
+}
+
+/// The exchange around the sessions.
+pub(crate) struct World<'a> {
+    pub(crate) market: &'a mut Market,
+    pub(crate) accounts: &'a mut Accounts,
+    pub(crate) now: u64,
+    /// What clients are told that the time is.
+    pub(crate) told_now: u64,
 }
 
 /// All sessions.
@@ -56,19 +97,22 @@ struct UnderWay {
 pub(crate) struct Sessions {
     settings: Settings,
     sessions: BTreeMap<SessionId, Session>,
+    /// By channel; that of an account has the account's id in it.
     subscribers: BTreeMap<Box<str>, BTreeSet<SessionId>>,
-    under_way: BTreeSet<UnderWay>,
-    next_id: SessionId,
+    /// What is under way, by the time when it is due and in the order of its asking.
+    later: BTreeMap<(u64, u64), Later>,
+    next_id: u64,
     outputs: Vec<Output>,
 }
 
+/// Their life.
 impl Sessions {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             settings,
             sessions: BTreeMap::new(),
             subscribers: BTreeMap::new(),
-            under_way: BTreeSet::new(),
+            later: BTreeMap::new(),
             next_id: 0,
             outputs: Vec::new(),
         }
@@ -80,22 +124,23 @@ impl Sessions {
     }
 
     /// A client has come in.
-    pub(crate) fn open(&mut self, now: u64) -> SessionId {
+    pub(crate) fn open(&mut self, visitor: Visitor, now: u64) -> SessionId {
         self.next_id += 1;
         let id = self.next_id;
         let recording = self.settings.recording.clone();
         let playback = recording.map(|recording| Playback::new(recording, self.settings.speed));
         // A recording brings its own pings.
         let next_ping = playback.is_none().then(|| now + self.settings.ping_interval);
-        self.sessions.insert(id, Session { unanswered: 0, next_ping, playback, under_way: 0 });
-        self.send(id, wire::connected(false));
+        let session = Session { visitor, ready: false, unanswered: 0, next_ping, playback, under_way: 0 };
+        self.sessions.insert(id, session);
+        self.send(id, wire::connected(visitor.user.is_some()));
         id
     }
 
     /// A client has gone.
     pub(crate) fn close(&mut self, id: SessionId) {
         self.sessions.remove(&id);
-        self.under_way.retain(|answer| answer.session != id);
+        self.later.retain(|_, later| later.session() != id);
         self.forget(id, "*");
     }
 
@@ -114,72 +159,156 @@ impl Sessions {
 
     /// When there is something to do again.
     pub(crate) fn deadline(&self) -> Option<u64> {
-        let answer = self.under_way.first().map(|answer| answer.due);
+        let later = self.later.first_key_value().map(|((due, _), _)| *due);
         let sessions = self.sessions.values().flat_map(|session| {
             let playback = session.playback.as_ref().and_then(Playback::deadline);
             [session.next_ping, playback].into_iter().flatten()
         });
-        sessions.chain(answer).min()
+        sessions.chain(later).min()
     }
 
     /// Does what is due.
-    pub(crate) fn advance(&mut self, market: &Market, now: u64) {
-        while self.under_way.first().is_some_and(|answer| answer.due <= now) {
-            let Some(answer) = self.under_way.pop_first() else { break };
-            if let Some(session) = self.sessions.get_mut(&answer.session) {
-                session.under_way = session.under_way.saturating_sub(1);
-            }
-            self.answer_snapshot(market, &answer);
-        }
+    pub(crate) fn advance(&mut self, world: &mut World<'_>) {
+        self.catch_up(world);
         let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
         for id in ids {
-            self.ping(id, now);
-            self.play(id, now);
+            self.ping(id, world.now);
+            self.play(id, world.now);
         }
     }
 
-    /// Whether anyone listens to a channel.
-    pub(crate) fn is_subscribed(&self, channel: &str) -> bool {
-        self.subscribers.contains_key(channel)
+    fn put_off(&mut self, due: u64, later: Later) {
+        self.next_id += 1;
+        self.later.insert((due, self.next_id), later);
     }
 
-    /// Hands a message to everyone who subscribed to its channel.
-    pub(crate) fn publish(&mut self, channel: &str, text: &Arc<str>) {
-        let ids = self.subscribers.get(channel).into_iter().flatten();
-        self.outputs.extend(ids.map(|id| Output::Text(*id, Arc::clone(text))));
+    /// Does what was under way and is due.
+    fn catch_up(&mut self, world: &mut World<'_>) {
+        while let Some(next) = self.later.first_entry().filter(|next| next.key().0 <= world.now) {
+            match next.remove() {
+                Later::Text(id, text) => self.send(id, text),
+                Later::Message(asker, message) => self.act(world, &asker, &message),
+                Later::Snapshot { asker, action, symbol } => self.answer_snapshot(world, &asker, &action, &symbol),
+            }
+        }
     }
 
-    /// A client said something.
-    pub(crate) fn receive(&mut self, market: &Market, id: SessionId, text: &str, now: u64) {
+    /// Sends what a recording has to say by now.
+    fn play(&mut self, id: SessionId, now: u64) {
+        let Some(playback) = self.sessions.get_mut(&id).and_then(|s| s.playback.as_mut()) else { return };
+        while let Some(text) = playback.poll(now) {
+            self.outputs.push(Output::Text(id, text));
+        }
+    }
+}
+
+/// What clients say.
+impl Sessions {
+    /// A client said something, with which this goes wrong.
+    pub(crate) fn receive(&mut self, world: &mut World<'_>, id: SessionId, message: ClientMessage, faults: &[Fault]) {
         if !self.sessions.contains_key(&id) {
             return;
         }
-        let Some(message) = ClientMessage::parse(text) else {
-            let refusal = Refusal::new(Code::INVALID_JSON_FORMAT, "The message is not a JSON object");
-            return self.send(id, wire::error("error", None, &refusal));
-        };
-        log::debug!("session {id}: {} {}{}", message.op, message.ch, message.action);
+        log::debug!("session {id}: {:?}", message.name());
+        let mut asker = Asker { session: id, lost: false, delay: 0, instead: None };
+        let mut heard = world.now;
+        for fault in faults {
+            match fault {
+                Fault::Cut => return self.outputs.push(Output::Break(id, Break::After(0))),
+                Fault::LoseRequest => return,
+                Fault::Refuse(reply) => return self.send(id, reply.text()),
+                Fault::DelayRequest(time) => heard = heard.saturating_add(millis(*time)),
+                Fault::LoseAnswer => asker.lost = true,
+                Fault::DelayAnswer(time) => asker.delay = asker.delay.saturating_add(millis(*time)),
+                Fault::Replace(reply) => asker.instead = Some(reply.text().into()),
+                Fault::Break(how) => self.outputs.push(Output::Break(id, *how)),
+                Fault::LoseMessage => {}
+            }
+        }
+        if heard > world.now {
+            self.put_off(heard, Later::Message(asker, Box::new(message)));
+        } else {
+            self.act(world, &asker, &message);
+        }
+        self.catch_up(world);
+    }
+
+    fn act(&mut self, world: &mut World<'_>, asker: &Asker, message: &ClientMessage) {
+        let (id, now) = (asker.session, world.now);
         match message.op.as_str() {
             "ping" => {
                 let hp = self.hp(id);
                 self.heard_of(id, now + 2 * self.settings.ping_interval);
-                self.send(id, wire::pong(now, hp));
+                self.answer(asker, wire::pong(world.told_now, hp), now);
             }
             "pong" => self.heard_of(id, 0),
-            "sub" => self.subscribe(market, id, &message, now),
-            "unsub" => self.unsubscribe(id, &message),
-            "req" => self.request(market, id, &message, now),
-            _ => {
-                let refusal = Refusal::new(Code::INVALID_WS_REQUEST_DATA, format!("Invalid request: {}", message.op));
-                self.send(id, wire::error("error", message.id.as_ref(), &refusal));
+            "auth" => self.authenticate(world, asker, message),
+            "sub" => self.subscribe(world, asker, message),
+            "unsub" => self.unsubscribe(world, asker, message),
+            "req" => self.request(world, asker, message),
+            "" if message.is_malformed => {
+                let refusal = Refusal::new(Code::INVALID_JSON_FORMAT, "The message is not a JSON object");
+                self.refuse(asker, message, &refusal, now);
+            }
+            op => {
+                let refusal = Refusal::new(Code::INVALID_WS_REQUEST_DATA, format!("Invalid request: {op}"));
+                self.refuse(asker, message, &refusal, now);
             }
         }
+    }
+
+    /// Answers, or does to the answer what is to become of it.
+    fn answer(&mut self, asker: &Asker, text: impl Into<Arc<str>>, now: u64) {
+        if asker.lost {
+            return;
+        }
+        let text = asker.instead.clone().unwrap_or_else(|| text.into());
+        if asker.delay > 0 {
+            self.put_off(now.saturating_add(asker.delay), Later::Text(asker.session, text));
+        } else {
+            self.send(asker.session, text);
+        }
+    }
+
+    fn refuse(&mut self, asker: &Asker, message: &ClientMessage, refusal: &Refusal, now: u64) {
+        self.answer(asker, wire::error("error", message.id.as_ref(), refusal), now);
     }
 
     fn send(&mut self, id: SessionId, text: impl Into<Arc<str>>) {
         self.outputs.push(Output::Text(id, text.into()));
     }
 
+    /// The user of a session.
+    ///
+    /// # Errors
+    /// `AUTHORIZATION_NEEDED` where there is none.
+    fn user(&self, id: SessionId, what: &str) -> Result<UserIx, Refusal> {
+        let user = self.sessions.get(&id).and_then(|session| session.visitor.user);
+        user.ok_or_else(|| Refusal::new(Code::AUTHORIZATION_NEEDED, format!("{what} needs an authenticated session")))
+    }
+
+    /// Once for a session, or again as the same user. A session that asks for the ready mode keeps it.
+    fn authenticate(&mut self, world: &mut World<'_>, asker: &Asker, message: &ClientMessage) {
+        let (Some(session), Some(login)) = (self.sessions.get_mut(&asker.session), &message.login) else { return };
+        let ready = login.ack.as_deref() == Some("ready");
+        let verdict = session.visitor.authenticate(world.accounts, login.proof(), world.now).and_then(|user| {
+            match session.visitor.user.replace(user) {
+                Some(before) if before != user => {
+                    session.visitor.user = Some(before);
+                    Err(Refusal::new(Code::INVALID_OPERATION, "The session is another user's"))
+                }
+                _ => Ok(()),
+            }
+        });
+        session.ready |= ready && verdict.is_ok();
+        let ack = login.ack.as_deref().filter(|_| ready && verdict.is_ok());
+        let text = wire::authenticated(message.id.as_ref(), ack, verdict.as_ref().err());
+        self.answer(asker, text, world.now);
+    }
+}
+
+/// Keep-alive.
+impl Sessions {
     fn hp(&self, id: SessionId) -> u8 {
         FULL_HP.saturating_sub(self.sessions.get(&id).map_or(0, |session| session.unanswered))
     }
@@ -198,9 +327,7 @@ impl Sessions {
         let Some(due) = session.next_ping.filter(|due| *due <= now) else { return };
         if session.unanswered >= 2 {
             session.next_ping = None;
-            let info = "Session is disconnected due to missing pong message from the client";
-            self.send(id, wire::disconnected(info));
-            self.outputs.push(Output::Close(id));
+            self.end(id, "Session is disconnected due to missing pong message from the client");
         } else {
             session.unanswered += 1;
             session.next_ping = Some(due + self.settings.ping_interval);
@@ -208,215 +335,108 @@ impl Sessions {
         }
     }
 
-    /// Sends what a recording has to say by now.
-    fn play(&mut self, id: SessionId, now: u64) {
-        let Some(playback) = self.sessions.get_mut(&id).and_then(|s| s.playback.as_mut()) else { return };
-        while let Some(text) = playback.poll(now) {
-            self.outputs.push(Output::Text(id, text));
-        }
+    /// Says why, and ends a session.
+    fn end(&mut self, id: SessionId, why: &str) {
+        self.send(id, wire::disconnected(why));
+        self.outputs.push(Output::Close(id));
     }
-
-    fn subscribe(&mut self, market: &Market, id: SessionId, message: &ClientMessage, now: u64) {
-        let channels = match channels(message) {
-            Ok(channels) => channels,
-            Err(refusal) => return self.send(id, wire::error("error", message.id.as_ref(), &refusal)),
-        };
-        for channel in channels {
-            let playback = self.sessions.get_mut(&id).and_then(|s| s.playback.as_mut());
-            let recorded = playback.as_ref().is_some_and(|p| p.knows(channel::argument(&channel)));
-            match market.check_channel(&channel) {
-                Err(refusal) if refusal.code != Code::SYMBOL_ERROR => {
-                    self.send(id, wire::error("error", message.id.as_ref(), &refusal));
-                }
-                Err(refusal) if !recorded => {
-                    self.send(id, wire::subscription_refused(message, &channel, &refusal));
-                }
-                _ => {
-                    self.outputs.push(Output::Text(id, wire::acknowledged(message, &channel).into()));
-                    match playback {
-                        Some(playback) => playback.subscribe(&channel, now),
-                        None => {
-                            self.subscribers.entry(channel.as_str().into()).or_default().insert(id);
-                            self.outputs.extend(market.newest(&channel).map(|text| Output::Text(id, text)));
-                        }
-                    }
-                }
-            }
-        }
-        self.play(id, now);
-    }
-
-    fn unsubscribe(&mut self, id: SessionId, message: &ClientMessage) {
-        let patterns = match channels(message) {
-            Ok(patterns) => patterns,
-            Err(refusal) => return self.send(id, wire::error("error", message.id.as_ref(), &refusal)),
-        };
-        for pattern in patterns {
-            self.forget(id, &pattern);
-            if let Some(playback) = self.sessions.get_mut(&id).and_then(|s| s.playback.as_mut()) {
-                playback.unsubscribe(&pattern);
-            }
-            self.send(id, wire::acknowledged(message, &pattern));
-        }
-    }
-
-    /// Ends the subscriptions of a session that match.
-    fn forget(&mut self, id: SessionId, pattern: &str) {
-        self.subscribers.retain(|channel, ids| {
-            if channel::matches(pattern, channel) {
-                ids.remove(&id);
-            }
-            !ids.is_empty()
-        });
-    }
-
-    fn request(&mut self, market: &Market, id: SessionId, message: &ClientMessage, now: u64) {
-        let symbol = message.arg("symbol").unwrap_or_default().to_owned();
-        let answer = match message.action.as_str() {
-            "depth-snapshot" | "depth-snapshot-top100" => self.ask_snapshot(market, id, message, symbol, now),
-            "market-trades" => {
-                let count =
-                    message.number_arg("level").map_or(MAX_TRADES, |level| level.min(MAX_TRADES as u64) as usize);
-                market.market_trades(message.id.as_ref(), &symbol, count).map(|text| self.send(id, text))
-            }
-            action if is_private(action) => {
-                Err(Refusal::new(Code::AUTHORIZATION_NEEDED, format!("{action} needs an authenticated session")))
-            }
-            action => Err(Refusal::new(Code::INVALID_WS_REQUEST_DATA, format!("Invalid request action: {action}"))),
-        };
-        if let Err(refusal) = answer {
-            self.send(id, wire::error("error", message.id.as_ref(), &refusal));
-        }
-    }
-
-    fn ask_snapshot(
-        &mut self,
-        market: &Market,
-        id: SessionId,
-        message: &ClientMessage,
-        symbol: String,
-        now: u64,
-    ) -> Result<(), Refusal> {
-        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
-        if let Some(playback) = session.playback.as_mut().filter(|playback| playback.knows(&symbol)) {
-            if !playback.ask_snapshot(&symbol) {
-                return Err(Refusal::new(
-                    Code::DATA_NOT_AVAILABLE,
-                    format!("No further snapshot of {symbol} was recorded"),
-                ));
-            }
-            self.play(id, now);
-            return Ok(());
-        }
-        // Unknown symbols are refused at once.
-        market.check_channel(&format!("depth:{symbol}"))?;
-        if session.under_way >= MAX_UNDER_WAY {
-            return Err(Refusal::new(Code::TOO_MANY_REQUESTS, "Too many snapshots are under way"));
-        }
-        session.under_way += 1;
-        self.next_id += 1;
-        let due = now + self.settings.snapshot_delay;
-        let answer = UnderWay { due, number: self.next_id, session: id, action: message.action.clone(), symbol };
-        self.under_way.insert(answer);
-        self.advance(market, now);
-        Ok(())
-    }
-
-    fn answer_snapshot(&mut self, market: &Market, answer: &UnderWay) {
-        let text = market
-            .depth_snapshot(&answer.action, &answer.symbol)
-            .unwrap_or_else(|refusal| wire::error("error", None, &refusal));
-        self.send(answer.session, text);
-    }
-}
-
-/// The channels, or patterns of channels, that a message names.
-fn channels(message: &ClientMessage) -> Result<Vec<String>, Refusal> {
-    let refused = |why: String| Err(Refusal::new(Code::INVALID_WS_REQUEST_DATA, why));
-    let channels = channel::each(&message.ch);
-    if message.ch.is_empty() || channels.is_empty() {
-        return refused("Missing channel".into());
-    }
-    if channels.len() > MAX_SYMBOLS {
-        return refused(format!("Too many symbols in one message: {}, at most {MAX_SYMBOLS}", channels.len()));
-    }
-    Ok(channels)
-}
-
-/// Whether a request is about an account. The documentation also prints `place-Order` and its like.
-fn is_private(action: &str) -> bool {
-    const ACTIONS: [&str; 8] = [
-        "place-order",
-        "cancel-order",
-        "cancel-all",
-        "balance",
-        "open-order",
-        "margin-risk",
-        "order-status",
-        "depth-snapshot-realtime",
-    ];
-    ACTIONS.iter().any(|known| known.eq_ignore_ascii_case(action))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Symbol;
     use crate::sandbox::Sandbox;
+    use crate::sandbox::accounts::Profile;
     use proptest::prelude::*;
-    use std::sync::LazyLock;
+    use std::net::Ipv4Addr;
+    use std::sync::{LazyLock, Mutex};
 
     const NOW: u64 = 1_700_000_000_000;
 
-    static MARKET: LazyLock<Market> = LazyLock::new(|| Market::new(1, NOW));
+    /// A market with one user.
+    static EXCHANGE: LazyLock<Mutex<(Market, Accounts, UserIx)>> = LazyLock::new(|| {
+        let mut market = Market::new(1, NOW);
+        let mut accounts = Accounts::new(1);
+        let (user, _) = accounts.add_user(&mut market, Profile::default());
+        Mutex::new((market, accounts, user))
+    });
 
-    fn sessions() -> (Sessions, SessionId) {
+    fn visitor(user: Option<UserIx>) -> Visitor {
+        let mut visitor = Visitor::new("/0/api/pro/v1/stream", Ipv4Addr::LOCALHOST.into()).unwrap();
+        visitor.user = user;
+        visitor
+    }
+
+    fn hear(sessions: &mut Sessions, id: SessionId, text: &str) {
+        let (market, accounts, _) = &mut *EXCHANGE.lock().unwrap();
+        let mut world = World { market, accounts, now: NOW, told_now: NOW };
+        sessions.receive(&mut world, id, ClientMessage::parse(text), &[]);
+    }
+
+    /// Sessions with one, of a user or of nobody.
+    fn sessions(authenticated: bool) -> (Sessions, SessionId) {
         let mut sessions = Sessions::new(Sandbox::builder().settings);
-        let id = sessions.open(NOW);
+        let user = EXCHANGE.lock().unwrap().2;
+        let id = sessions.open(visitor(authenticated.then_some(user)), NOW);
         sessions.drain();
         (sessions, id)
     }
 
     fn word() -> impl Strategy<Value = String> {
-        let known =
-            "sub|unsub|req|ping|pong|depth|depth:BTC/USDT|bar:1:ETH/BTC,NO|depth-snapshot|market-trades|BTC/USDT";
-        prop_oneof![known, "[a-z:,*/]{0,12}", "\\PC{0,12}"]
+        let known = "sub|unsub|req|auth|ping|pong|depth|depth:BTC/USDT|depth-realtime:BTC/USDT|bar:1:ETH/BTC,NO|\
+            order:cash|order:margin:BTC/USDT|depth-snapshot|depth-snapshot-realtime|market-trades|place-order|\
+            cancel-order|cancel-all|balance|open-order|margin-risk|order-status|BTC/USDT|cash|MARGIN";
+        prop_oneof![2 => known, 1 => "[a-z:,*/]{0,12}", 1 => "\\PC{0,12}"]
     }
 
     fn message() -> impl Strategy<Value = String> {
-        (word(), word(), word(), word(), any::<i64>()).prop_map(|(op, ch, action, symbol, level)| {
-            let args = serde_json::json!({"symbol": symbol, "level": level});
-            serde_json::json!({"op": op, "id": "i", "ch": ch, "action": action, "args": args}).to_string()
+        let order = prop_oneof!["limit|market|stop_limit", "buy|sell", "[0-9.]{0,5}"];
+        let fields = ([word(), word(), word(), word(), word()], any::<i64>(), [order.clone(), order.clone(), order]);
+        fields.prop_map(|([op, ch, action, account, symbol], number, [kind, side, amount])| {
+            let args = serde_json::json!({
+                "symbol": symbol, "symbols": symbol, "level": number, "orderId": amount, "time": NOW, "side": side,
+                "orderType": kind, "orderQty": amount, "orderPrice": amount,
+            });
+            serde_json::json!({
+                "op": op, "id": "i", "ch": ch, "action": action, "account": account, "args": args, "t": number,
+                "key": amount, "sig": side,
+            })
+            .to_string()
         })
     }
 
     proptest! {
         #[test]
-        fn whatever_a_client_says_is_answered(texts in proptest::collection::vec(message(), 1..20)) {
-            let (mut sessions, id) = sessions();
+        fn whatever_a_client_says_is_answered(
+            texts in proptest::collection::vec(message(), 1..20),
+            authenticated in any::<bool>(),
+        ) {
+            let (mut sessions, id) = sessions(authenticated);
             for text in texts {
-                sessions.receive(&MARKET, id, &text, NOW);
+                hear(&mut sessions, id, &text);
                 let pong = text.contains(r#""op":"pong""#);
-                let answered = sessions.drain().count() > 0 || sessions.under_way.iter().any(|a| a.session == id);
+                let answered = sessions.drain().count() > 0 || !sessions.later.is_empty();
                 prop_assert!(answered || pong, "{}", text);
             }
             sessions.close(id);
-            prop_assert!(sessions.subscribers.is_empty() && sessions.under_way.is_empty());
+            prop_assert!(sessions.subscribers.is_empty() && sessions.later.is_empty());
         }
 
         #[test]
         fn any_text_is_survived(text in "\\PC*") {
-            let (mut sessions, id) = sessions();
-            sessions.receive(&MARKET, id, &text, NOW);
+            let (mut sessions, id) = sessions(true);
+            hear(&mut sessions, id, &text);
             prop_assert!(sessions.drain().count() > 0);
         }
     }
 
     #[test]
     fn what_is_published_reaches_those_who_subscribed() {
-        let (mut sessions, one) = sessions();
-        let two = sessions.open(NOW);
-        sessions.receive(&MARKET, one, r#"{"op":"sub","ch":"trades:BTC/USDT,ETH/USDT"}"#, NOW);
-        sessions.receive(&MARKET, two, r#"{"op":"sub","ch":"trades:BTC/USDT"}"#, NOW);
+        let (mut sessions, one) = sessions(false);
+        let two = sessions.open(visitor(None), NOW);
+        hear(&mut sessions, one, r#"{"op":"sub","ch":"trades:BTC/USDT,ETH/USDT"}"#);
+        hear(&mut sessions, two, r#"{"op":"sub","ch":"trades:BTC/USDT"}"#);
         sessions.drain();
         let text: Arc<str> = "x".into();
         sessions.publish("trades:BTC/USDT", &text);
@@ -426,5 +446,30 @@ mod tests {
         assert_eq!(sessions.drain().collect::<Vec<_>>(), [to(one), to(two), to(one)]);
         sessions.close(one);
         assert!(sessions.is_subscribed("trades:BTC/USDT") && !sessions.is_subscribed("trades:ETH/USDT"));
+    }
+
+    #[test]
+    fn an_account_is_told_to_those_who_listen_to_it_each_once_and_in_its_mode() {
+        let (mut sessions, one) = sessions(true);
+        let user = EXCHANGE.lock().unwrap().2;
+        let [two, three] = [(); 2].map(|()| sessions.open(visitor(Some(user)), NOW));
+        for (id, ch) in
+            [(one, "order:cash"), (one, "order:CASH:BTC/USDT"), (two, "order:cash:BTC/USDT"), (three, "order:margin")]
+        {
+            hear(&mut sessions, id, &format!(r#"{{"op":"sub","ch":"{ch}"}}"#));
+        }
+        sessions.sessions.get_mut(&two).unwrap().ready = true;
+        sessions.drain();
+        let cash = EXCHANGE.lock().unwrap().1[user].cash_id.clone();
+        let symbol = |name: &str| Symbol::new(name).ok();
+        assert_eq!(sessions.listeners(&cash, symbol("BTC/USDT")), BTreeSet::from([one, two]));
+        assert_eq!(sessions.listeners(&cash, symbol("ETH/USDT")), BTreeSet::from([one]));
+        let listeners = sessions.listeners(&cash, None);
+        assert_eq!(listeners, BTreeSet::from([one, two]));
+        sessions.tell(&listeners, |ready| Some(if ready { "ready" } else { "not" }.to_owned()));
+        sessions.tell(&listeners, |ready| ready.then(|| "ready alone".to_owned()));
+        let told: Vec<_> = sessions.drain().collect();
+        let to = |id, text: &str| Output::Text(id, text.into());
+        assert_eq!(told, [to(one, "not"), to(two, "ready"), to(two, "ready alone")]);
     }
 }
