@@ -146,7 +146,7 @@ impl Exchange {
     fn tell(&mut self) {
         self.accounts.listen(&mut self.market);
         // What happened to orders and balances is for authenticated sessions, of which there are none yet.
-        self.accounts.drain();
+        self.accounts.take_events();
         for publication in self.market.drain() {
             self.publish(publication);
         }

@@ -242,7 +242,7 @@ impl Accounts {
         Ok(Placed {
             id: order.id,
             accepted: updates().find(|update| update.change == Change::Accepted).map(|update| boxed(update)),
-            last: updates().last().map(|update| boxed(update)),
+            last: updates().next_back().map(|update| boxed(update)),
         })
     }
 }
