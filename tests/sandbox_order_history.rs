@@ -297,7 +297,8 @@ fn any_requests_conserve_every_asset() {
             _ => {
                 let [from, to] = if dice.roll(2) == 0 { ["cash", "margin"] } else { ["margin", "cash"] };
                 let asset = ["ABC", "USDT", "BTC"][dice.roll(3) as usize];
-                let body = json!({"asset": asset, "fromAccount": from, "toAccount": to, "amount": format!("0.{:04}", dice.roll(10_000))});
+                let amount = format!("0.{:04}", dice.roll(10_000));
+                let body = json!({"asset": asset, "fromAccount": from, "toAccount": to, "amount": amount});
                 client.call("POST", "G/v1/transfer", "transfer", &body.to_string())
             }
         };
