@@ -55,6 +55,12 @@ impl Client {
 
     /// A call: `G/` at the start of the path stands for the account group. The body is JSON, or none.
     pub(crate) fn call(&mut self, method: &str, path: &str, prehash: &str, body: &str) -> Answer {
+        self.send(method, path, prehash, body);
+        self.http.answer()
+    }
+
+    /// The same without waiting for its answer.
+    pub(crate) fn send(&mut self, method: &str, path: &str, prehash: &str, body: &str) {
         let path = match path.strip_prefix("G/") {
             Some(rest) => format!("/{}/api/pro/{rest}", self.group),
             None => format!("/api/pro/{path}"),
@@ -67,7 +73,7 @@ impl Client {
             ("x-auth-signature", &signature),
             ("Content-Type", "application/json"),
         ];
-        self.http.request(method, &path, &headers, body)
+        self.http.send(method, &path, &headers, body);
     }
 
     pub(crate) fn get(&mut self, path: &str, prehash: &str) -> Answer {

@@ -131,10 +131,8 @@ impl Sessions {
             }
             None => {
                 let from = self.subscribers.range(Box::<str>::from(whole.as_str())..);
-                from.take_while(|(channel, _)| channel::matches(&whole, channel))
-                    .flat_map(|(_, ids)| ids)
-                    .copied()
-                    .collect()
+                let of_account = from.take_while(|(channel, _)| channel::matches(&whole, channel));
+                of_account.flat_map(|(_, ids)| ids).copied().collect()
             }
         }
     }
