@@ -50,6 +50,7 @@ mod client;
 mod clock;
 mod code;
 mod config;
+mod credentials;
 mod de;
 mod decimal;
 mod error;
@@ -58,6 +59,7 @@ pub mod model;
 mod rest;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+mod sign;
 mod symbol;
 mod text;
 #[cfg(feature = "rustls")]
@@ -68,6 +70,7 @@ pub use book::{BookChange, BookStatus, OrderBook, StaleReason};
 pub use client::Client;
 pub use code::{Code, CodeGroup};
 pub use config::{ClientBuilder, Endpoint};
+pub use credentials::Credentials;
 pub use decimal::{DecimalError, parse_decimal};
 pub use error::{
     CloseFrame, DecodeError, Error, HttpError, InvalidInput, Phase, Refusal, Result, Timeout, TransportError,

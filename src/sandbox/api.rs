@@ -57,16 +57,22 @@ fn call(path: &str) -> Option<Call> {
     })
 }
 
+/// A whole number among the parameters that may be missing, but not malformed.
+///
+/// # Errors
+/// `INVALID_NUM_FORMAT`.
+pub(super) fn number(request: &Request, name: &str) -> Result<Option<u64>, Refusal> {
+    let malformed = |text| Refusal::new(Code::INVALID_NUM_FORMAT, format!("Invalid {name}: {text} is no whole number"));
+    request.param(name).map(|text| text.parse().map_err(|_| malformed(text))).transpose()
+}
+
 impl Context<'_> {
     fn missing(name: &str) -> Refusal {
         Refusal::new(Code::INVALID_ARGUMENT, format!("Missing parameter: {name}"))
     }
 
-    /// A whole number that may be missing, but not malformed.
     fn number(&self, name: &str) -> Result<Option<u64>, Refusal> {
-        let malformed =
-            |text| Refusal::new(Code::INVALID_NUM_FORMAT, format!("Invalid {name}: {text} is no whole number"));
-        self.request.param(name).map(|text| text.parse().map_err(|_| malformed(text))).transpose()
+        number(self.request, name)
     }
 
     /// How many are wanted: at least one, and no more than there may be.

@@ -1,6 +1,7 @@
 //! The exchange behind the sockets: market and sessions under one roof. Requests and time in, texts out.
 
 use super::Settings;
+use super::accounts::{self, Accounts};
 use super::api;
 use super::http::{Request, Response};
 use super::market::{Market, Publication};
@@ -10,6 +11,7 @@ use super::sessions::{Output, SessionId, Sessions};
 #[derive(Debug)]
 pub(crate) struct Exchange {
     market: Market,
+    accounts: Accounts,
     sessions: Sessions,
     /// How far time has come.
     now: u64,
@@ -17,7 +19,11 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     pub(crate) fn new(settings: Settings, now: u64) -> Self {
-        Self { market: Market::new(settings.seed, now), sessions: Sessions::new(settings), now }
+        let market = Market::new(settings.seed, now);
+        let mut accounts = Accounts::new(settings.seed);
+        accounts.acceptance_window = settings.acceptance_window;
+        accounts.unknown_order = settings.unknown_order;
+        Self { market, accounts, sessions: Sessions::new(settings), now }
     }
 
     /// Whether clients are told a recording, as fast as they [take](Self::taken) it.
@@ -28,7 +34,17 @@ impl Exchange {
     /// Answers a call.
     pub(crate) fn answer(&mut self, request: &Request, now: u64) -> Response {
         self.advance(now);
-        api::answer(&self.market, request, self.now)
+        let response = accounts::calls::answer(&mut self.accounts, &mut self.market, request, self.now);
+        self.tell();
+        response.unwrap_or_else(|| api::answer(&self.market, request, self.now))
+    }
+
+    /// Does something with users and market, and tells what came of it.
+    pub(crate) fn act<T>(&mut self, now: u64, act: impl FnOnce(&mut Accounts, &mut Market, u64) -> T) -> T {
+        self.advance(now);
+        let result = act(&mut self.accounts, &mut self.market, self.now);
+        self.tell();
+        result
     }
 
     /// A client has opened the stream.
@@ -61,9 +77,7 @@ impl Exchange {
         while self.deadline() <= now {
             self.now = self.now.max(self.deadline());
             self.market.advance(self.now);
-            for publication in self.market.drain() {
-                self.publish(publication);
-            }
+            self.tell();
             self.sessions.advance(&self.market, self.now);
         }
         self.now = self.now.max(now);
@@ -72,6 +86,16 @@ impl Exchange {
     /// When there is something to do again.
     pub(crate) fn deadline(&self) -> u64 {
         self.sessions.deadline().map_or(self.market.deadline(), |due| due.min(self.market.deadline()))
+    }
+
+    /// Tells what has happened.
+    fn tell(&mut self) {
+        self.accounts.listen(&mut self.market);
+        // What happened to orders and balances is for authenticated sessions, of which there are none yet.
+        self.accounts.drain();
+        for publication in self.market.drain() {
+            self.publish(publication);
+        }
     }
 
     fn publish(&mut self, publication: Publication) {

@@ -7,6 +7,7 @@
 //! # Ok::<(), bitmax::sandbox::SandboxError>(())
 //! ```
 
+mod accounts;
 mod api;
 mod channel;
 mod clock;
@@ -16,10 +17,12 @@ pub mod engine;
 mod exchange;
 mod http;
 mod market;
+mod product;
 mod products;
 mod replay;
 mod server;
 mod sessions;
+mod user;
 mod wire;
 
 use std::fmt;
@@ -28,12 +31,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use accounts::{Permission, UnknownOrder};
 use clock::Clock;
+pub use engine::{Commission, OrderStatus, OrderType, Side, TimeInForce};
 use exchange::Exchange;
+pub use product::ProductOptions;
 use replay::Recording;
 use server::Server;
+pub use user::{Balance, Order, OrderRequest, Supply, User, UserOptions};
 
-use crate::Endpoint;
+use crate::{Code, Endpoint};
 
 /// How fast a recording is played. The seeded market always moves in real time.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -81,6 +88,13 @@ pub enum SandboxError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The exchange refused what a handle asked of it.
+    Refused {
+        /// The code that a client would have got.
+        code: Code,
+        /// Why, for people.
+        message: String,
+    },
 }
 
 impl fmt::Display for SandboxError {
@@ -94,6 +108,7 @@ impl fmt::Display for SandboxError {
             }
             Self::InvalidRecording { path: None, reason } => write!(f, "not a recording: {reason}"),
             Self::InvalidSetting { field, problem } => write!(f, "{field}: {problem}"),
+            Self::Refused { code, message } => write!(f, "refused: {code} {message}"),
         }
     }
 }
@@ -102,7 +117,7 @@ impl std::error::Error for SandboxError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Listen { source, .. } | Self::Thread(source) | Self::ReadRecording { source, .. } => Some(source),
-            Self::InvalidRecording { .. } | Self::InvalidSetting { .. } => None,
+            Self::InvalidRecording { .. } | Self::InvalidSetting { .. } | Self::Refused { .. } => None,
         }
     }
 }
@@ -115,6 +130,8 @@ pub(crate) struct Settings {
     speed: Speed,
     ping_interval: u64,
     snapshot_delay: u64,
+    acceptance_window: u64,
+    unknown_order: UnknownOrder,
 }
 
 /// Where a recording comes from.
@@ -214,7 +231,10 @@ impl SandboxBuilder {
         };
         let clock = self.start_time.map_or_else(Clock::wall, Clock::stopped);
         let exchange = Exchange::new(self.settings, clock.now());
-        Ok(Sandbox { server: Server::start(self.port, exchange, clock, self.max_unread)? })
+        let server = Server::start(self.port, exchange, clock, self.max_unread)?;
+        let user = User::add(server.desk(), UserOptions::new());
+        user::endow(&user)?;
+        Ok(Sandbox { server, user })
     }
 }
 
@@ -237,6 +257,7 @@ fn load(source: Source) -> Result<Recording, SandboxError> {
 #[derive(Debug)]
 pub struct Sandbox {
     server: Server,
+    user: User,
 }
 
 impl Sandbox {
@@ -250,8 +271,15 @@ impl Sandbox {
 
     /// Settings for a sandbox, each at its default.
     pub fn builder() -> SandboxBuilder {
-        let settings =
-            Settings { seed: 1, recording: None, speed: Speed::default(), ping_interval: 15_000, snapshot_delay: 50 };
+        let settings = Settings {
+            seed: 1,
+            recording: None,
+            speed: Speed::default(),
+            ping_interval: 15_000,
+            snapshot_delay: 50,
+            acceptance_window: accounts::ACCEPTANCE_WINDOW,
+            unknown_order: UnknownOrder::default(),
+        };
         SandboxBuilder { port: 0, start_time: None, replay: None, max_unread: 8 * 1024 * 1024, settings }
     }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::engine::{Bbo, Fixed, Level, Trade};
+use super::engine::{self, Bbo, Fixed, Level, Trade};
 use super::market::{Bar, Interval, Sides};
 use crate::{Asset, Code, Symbol};
 
@@ -24,8 +24,20 @@ impl Refusal {
         Self::new(Code::SYMBOL_ERROR, format!("Unable to handle symbol {symbol}"))
     }
 
-    fn reason(&self) -> &'static str {
+    /// The reference's name of the code.
+    pub(crate) fn reason(&self) -> &'static str {
         self.code.name().unwrap_or("UNKNOWN_ERROR")
+    }
+}
+
+impl From<engine::Refusal> for Refusal {
+    /// A duplicate has no code of its own: where it cannot be told as `errorCode`, it is an invalid id.
+    fn from(refusal: engine::Refusal) -> Self {
+        let code = match refusal {
+            engine::Refusal::DupNewCoid => Code::INVALID_ORDER_ID,
+            other => Code::new(i64::from(other.code())),
+        };
+        Self::new(code, refusal.message())
     }
 }
 

@@ -14,9 +14,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::SandboxError;
+use super::accounts::Accounts;
 use super::clock::Clock;
 use super::exchange::Exchange;
 use super::http::{Request, Response};
+use super::market::Market;
 use super::sessions::{Output, SessionId};
 use outbox::Outbox;
 
@@ -98,10 +100,26 @@ impl Server {
         self.shared.clock.now()
     }
 
+    /// A way to the exchange that needs no socket.
+    pub(crate) fn desk(&self) -> Desk {
+        Desk(Arc::clone(&self.shared))
+    }
+
     /// Moves the clock, and does what becomes due on the way.
     pub(crate) fn advance(&self, by: u64) {
         self.shared.clock.advance(by);
         self.shared.enter(Exchange::advance);
+    }
+}
+
+/// A way to the exchange that needs no socket, and that keeps none open.
+#[derive(Clone)]
+pub(crate) struct Desk(Arc<Shared>);
+
+impl Desk {
+    /// Does something with users and market; what comes of it is told to everyone.
+    pub(crate) fn act<T>(&self, act: impl FnOnce(&mut Accounts, &mut Market, u64) -> T) -> T {
+        self.0.enter(|exchange, now| exchange.act(now, act))
     }
 }
 
