@@ -174,8 +174,8 @@ class Account(Private):
     def test_balances(self):
         cash = self.client.fetch_balance()
         self.assertGreater(cash["USDT"]["free"], 0)
-        margin = self.client.fetch_balance({"type": "margin"})
-        self.assertEqual(margin["info"]["ac"], "MARGIN")
+        margin = self.client.fetch_balance({"type": "margin", "showAll": True})
+        self.assertEqual(margin["BTC"]["debt"], 0)
         every = self.client.fetch_balance({"showAll": True})
         self.assertLessEqual({market["base"] for market in self.client.markets.values()}, set(every["total"]))
         one = self.client.fetch_balance({"asset": "BTC"})
@@ -305,7 +305,7 @@ class Orders(Private):
     def test_post_only(self):
         order = self.client.fetch_order(self.rest(postOnly=True)["id"])
         self.assertEqual((order["status"], order["postOnly"]), ("open", True))
-        placed = self.client.create_order(SYMBOL, "limit", "buy", AMOUNT, self.price(1.05), {"timeInForce": "PO"})
+        placed = self.client.create_order(SYMBOL, "limit", "buy", AMOUNT, self.price(1.05), {"postOnly": True})
         self.assertEqual(self.client.fetch_order(placed["id"])["status"], "rejected")
 
     def test_answer_after_the_engine(self):

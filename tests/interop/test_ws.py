@@ -61,7 +61,10 @@ class Session:
     def until(self, **wanted):
         """The next message that has these fields, those of `data` and `info` included."""
         while True:
-            message = self.receive()
+            try:
+                message = self.receive()
+            except websocket.WebSocketTimeoutException:
+                raise AssertionError(f"{wanted} was not told in time; the last: {self.told[-5:]}") from None
             fields = {**message, **self.inner(message, "data"), **self.inner(message, "info")}
             if all(fields.get(name) == value for name, value in wanted.items()):
                 return message
