@@ -6,16 +6,50 @@
 //! assert!(sandbox.rest_url().starts_with("http://127.0.0.1:"));
 //! # Ok::<(), bitmax::sandbox::SandboxError>(())
 //! ```
+//!
+//! # Faults
+//!
+//! Whatever can go wrong on the way to an exchange can be made to go wrong here: [`Sandbox::inject`].
+//!
+//! ```
+//! use bitmax::sandbox::{Break, Fault, Reply, Sandbox};
+//! # let sandbox = Sandbox::start()?;
+//! // The next order is placed, but the client does not hear of it.
+//! let lost = sandbox.inject(Fault::LoseAnswer.at("POST */order"));
+//! // Three times the stream cannot be had.
+//! sandbox.inject(Fault::Refuse(Reply::new(502)).at("UPGRADE *").times(3));
+//! // One change of the book in ten goes missing.
+//! sandbox.inject(Fault::LoseMessage.at("depth:BTC/USDT").always().probability(0.1));
+//! // And every session ends within the next thousand bytes.
+//! for session in sandbox.sessions() {
+//!     session.break_off(Break::After(1000));
+//! }
+//! assert_eq!(lost.hits(), 0);
+//! # Ok::<(), bitmax::sandbox::SandboxError>(())
+//! ```
+//!
+//! A rule says with a pattern what goes wrong. Everything that a client does or is told has a name; in a pattern `*`
+//! stands for any run of characters, and the rest is taken as it is.
+//!
+//! | what | its name |
+//! | --- | --- |
+//! | a REST call | `POST /0/api/pro/v1/cash/order`: method and path, without the query |
+//! | an upgrade to the stream | `UPGRADE /0/api/pro/v1/stream` |
+//! | a message of the client on the stream | `ping`, `pong`, `auth`, `sub depth:BTC/USDT`, `unsub depth`, `req place-order`: actions in lower case |
+//! | what the server sends to subscribers | its channel: `depth:BTC/USDT`, `bar:1:BTC/USDT`, `order:<account id>` |
 
 mod accounts;
 mod api;
 mod channel;
 mod clock;
+mod control;
 // Public for the benchmark only; no part of the crate's API.
 #[doc(hidden)]
 pub mod engine;
 mod exchange;
+mod faults;
 mod http;
+mod limits;
 mod market;
 mod product;
 mod products;
@@ -33,8 +67,10 @@ use std::time::Duration;
 
 pub use accounts::{Permission, UnknownOrder};
 use clock::Clock;
+pub use control::{InjectedFault, StreamSession};
 pub use engine::{Commission, OrderStatus, OrderType, Side, TimeInForce};
 use exchange::Exchange;
+pub use faults::{Break, Fault, Reply, Rule};
 pub use product::ProductOptions;
 use replay::Recording;
 use server::Server;

@@ -86,7 +86,7 @@ impl Accounts {
     /// # Errors
     /// `INVALID_TIMESTAMP`.
     pub(super) fn check_time(&self, time: u64, now: u64) -> Result<(), Refusal> {
-        match time.abs_diff(now) <= self.acceptance_window {
+        match time.abs_diff(now.saturating_add_signed(self.clock_skew)) <= self.acceptance_window {
             true => Ok(()),
             false => Err(Refusal::new(
                 Code::INVALID_TIMESTAMP,

@@ -9,6 +9,7 @@ mod fields;
 mod history;
 mod journal;
 mod order_id;
+mod order_rows;
 mod orders;
 mod risk;
 mod rows;
@@ -60,6 +61,8 @@ pub(crate) struct Accounts {
     /// How far a client's time may be from the server's, ms: that of a signature, and that of an order.
     pub(crate) acceptance_window: u64,
     pub(crate) unknown_order: UnknownOrder,
+    /// How far the clock that clients' times are held against is ahead, ms.
+    pub(crate) clock_skew: i64,
     seed: u64,
     random: Random,
     events: Vec<Event>,
@@ -80,6 +83,7 @@ impl Accounts {
             by_engine: HashMap::new(),
             acceptance_window: ACCEPTANCE_WINDOW,
             unknown_order: UnknownOrder::default(),
+            clock_skew: 0,
             seed,
             random: Random::new(blend(seed, 1)),
             events: Vec::new(),
@@ -145,3 +149,6 @@ impl IndexMut<UserIx> for Accounts {
         &mut self.users[ix.0] // cannot fail: as in `index`
     }
 }
+
+#[cfg(test)]
+mod tests;
