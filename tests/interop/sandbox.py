@@ -12,9 +12,6 @@ ADDRESS = json.loads(os.environ["INTEROP_SANDBOX"])
 # Seconds that anything may take.
 PATIENCE = 30
 
-PRIVATE = "key" in ADDRESS
-NOT_PRIVATE = "the sandbox gives no credentials"
-
 
 def exchange(kind=ccxt.ascendex, **settings):
     """A client of the REST calls; with `kind=ccxt.pro.ascendex` of the streams as well."""

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import ccxt
 
-from sandbox import NOT_PRIVATE, PRIVATE, credentials, exchange
+from sandbox import credentials, exchange
 
 SYMBOL = "BTC/USDT"
 AMOUNT = 0.001
@@ -132,7 +132,6 @@ class Market(unittest.TestCase):
             self.client.v1PublicGetTrades({"symbol": SYMBOL, "n": "many"})
 
 
-@unittest.skipUnless(PRIVATE, NOT_PRIVATE)
 class Private(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -210,13 +209,18 @@ class Account(Private):
         self.assertEqual(self.client.fetch_deposit_address("USDT", {"network": "ERC20"}), address)
         other = self.client.fetch_deposit_address("USDT", {"network": "TRC20"})
         self.assertNotEqual(other["address"], address["address"])
-        self.assertTrue(self.client.fetch_deposit_address("BTC", {"network": "BTC"})["address"])
+        # Where there is one chain only, none need be named.
+        bitcoin = self.client.fetch_deposit_address("BTC", {"network": "BTC"})["address"]
+        self.assertEqual(self.client.fetch_deposit_address("BTC")["address"], bitcoin)
 
     def test_deposits_and_withdrawals(self):
         deposits, withdrawals = self.client.fetch_deposits(), self.client.fetch_withdrawals()
+        # What the user began with.
+        self.assertIn("USDT", [entry["currency"] for entry in deposits])
+        self.assertEqual({entry["currency"] for entry in self.client.fetch_deposits("BTC")}, {"BTC"})
         both = self.client.fetch_deposits_withdrawals()
-        self.assertEqual({entry["type"] for entry in deposits} - {"deposit"}, set())
-        self.assertEqual({entry["type"] for entry in withdrawals} - {"withdrawal"}, set())
+        self.assertEqual({entry["type"] for entry in deposits}, {"deposit"})
+        self.assertLessEqual({entry["type"] for entry in withdrawals}, {"withdrawal"})
         self.assertEqual(len(both), len(deposits) + len(withdrawals))
         for entry in both:
             self.assertGreater(entry["amount"], 0)
@@ -294,7 +298,7 @@ class Orders(Private):
 
     def test_stop_that_the_market_has_reached(self):
         placed = self.client.create_order(SYMBOL, "market", "buy", AMOUNT, None, {"triggerPrice": self.price(0.9)})
-        self.assertIn(self.client.fetch_order(placed["id"])["status"], ("closed", "open"))
+        self.assertEqual(self.client.fetch_order(placed["id"])["status"], "closed")
 
     def test_time_in_force(self):
         for force in "IOC", "FOK":
@@ -345,15 +349,17 @@ class Orders(Private):
         by_id = {order["id"]: order for order in newest}
         self.assertEqual((by_id[ids[0]]["status"], by_id[ids[0]]["filled"]), ("closed", AMOUNT))
         self.assertEqual(by_id[ids[1]]["status"], "canceled")
-        # From the oldest on, two by two.
+        # From the oldest on, two by two. What ended just before may be of the same millisecond.
         paged, params = [], {"startTime": since}
         while page := self.client.fetch_closed_orders(SYMBOL, limit=2, params=params):
             self.assertLessEqual(len(page), 2)
             paged += [order["id"] for order in page]
+            self.assertLess(len(paged), 20)
             params = {"seqNum": max(int(order["info"]["seqNum"]) for order in page) + 1}
-        self.assertEqual(paged, ids)
+        self.assertEqual(paged[-len(ids) :], ids)
         # The other call for it.
-        recent = exchange(**credentials(), options={"fetchClosedOrders": {"method": "v1PrivateAccountCategoryGetOrderHistCurrent"}})
+        method = "v1PrivateAccountCategoryGetOrderHistCurrent"
+        recent = exchange(**credentials(), options={"fetchClosedOrders": {"method": method}})
         self.assertLessEqual(set(ids), {order["id"] for order in recent.fetch_closed_orders(SYMBOL)})
 
     def test_margin_order(self):

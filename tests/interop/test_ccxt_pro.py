@@ -6,7 +6,7 @@ import unittest
 
 import ccxt.pro
 
-from sandbox import NOT_PRIVATE, PATIENCE, PRIVATE, credentials, exchange
+from sandbox import PATIENCE, credentials, exchange
 
 SYMBOL = "BTC/USDT"
 AMOUNT = 0.001
@@ -108,7 +108,6 @@ class Watcher:
         return True
 
 
-@unittest.skipUnless(PRIVATE, NOT_PRIVATE)
 class Private(Streams):
     @property
     def settings(self):

@@ -10,7 +10,7 @@ import urllib.request
 
 import websocket
 
-from sandbox import ADDRESS, NOT_PRIVATE, PATIENCE, PRIVATE
+from sandbox import ADDRESS, PATIENCE
 
 SYMBOL = "BTC/USDT"
 QUANTITY = "0.001"
@@ -201,7 +201,6 @@ class Public(unittest.TestCase):
         self.assertEqual(session.until(id="o")["code"], 100009)
 
 
-@unittest.skipUnless(PRIVATE, NOT_PRIVATE)
 class Authentication(unittest.TestCase):
     def test_by_headers(self):
         session = Session(self, headers=signed(now(), "stream"))
@@ -245,7 +244,6 @@ class Authentication(unittest.TestCase):
         self.assertEqual(answer, {"m": "auth", "id": "a", "code": 0, "ack": "ready"})
 
 
-@unittest.skipUnless(PRIVATE, NOT_PRIVATE)
 class Orders(unittest.TestCase):
     def setUp(self):
         self.info = rest("/api/pro/v1/info", signed(now(), "info"))
