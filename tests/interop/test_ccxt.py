@@ -368,7 +368,8 @@ class Orders(Private):
         margin = {"type": "margin"}
         self.addCleanup(self.client.cancel_all_orders, None, margin)
         placed = self.client.create_order(SYMBOL, "limit", "buy", AMOUNT, self.price(0.5), {"marginMode": "cross"})
-        self.assertEqual([order["id"] for order in self.client.fetch_open_orders(SYMBOL, params=margin)], [placed["id"]])
+        [order] = self.client.fetch_open_orders(SYMBOL, params=margin)
+        self.assertEqual(order["id"], placed["id"])
         self.assertNotIn(placed["id"], [order["id"] for order in self.client.fetch_open_orders(SYMBOL)])
         self.client.cancel_order(placed["id"], SYMBOL, margin)
         self.assertEqual(self.client.fetch_order(placed["id"], SYMBOL, margin)["status"], "canceled")

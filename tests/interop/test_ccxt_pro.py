@@ -1,4 +1,4 @@
-"""The streams by ccxt.pro: books, trades and bars against what REST says, balances and own orders against what was done."""
+"""The streams by ccxt.pro: books, trades and bars against REST, balances and own orders against what was done."""
 
 import asyncio
 import time

@@ -108,11 +108,11 @@ class Public(unittest.TestCase):
         session = Session(self)
         session.pongs = False
         self.assertEqual(session.receive(), {"m": "connected", "type": "unauth"})
-        for channel in "depth", "trades":
-            session.send(op="sub", ch=f"{channel}:{','.join(symbols)}")
+        for kind in "depth", "trades":
+            session.send(op="sub", ch=f"{kind}:{','.join(symbols)}")
         acknowledged = [session.until(m="sub") for _ in range(6)]
-        wanted = [{"m": "sub", "ch": f"{channel}:{symbol}", "code": 0} for channel in ("depth", "trades") for symbol in symbols]
-        self.assertEqual(acknowledged, wanted)
+        channels = [f"{kind}:{symbol}" for kind in ("depth", "trades") for symbol in symbols]
+        self.assertEqual(acknowledged, [{"m": "sub", "ch": channel, "code": 0} for channel in channels])
         books = {}
         for symbol in symbols:
             session.send(op="req", action="depth-snapshot", args={"symbol": symbol})
