@@ -183,7 +183,7 @@ proptest! {
 #[test]
 fn events_are_told_once_and_of_users_alone() {
     let mut world = World::new();
-    let told: Vec<_> = world.accounts.drain().collect();
+    let told = world.accounts.take_events();
     assert_eq!(told.len(), 6, "a balance update for each deposit");
     let path = format!("/{}/api/pro/v1/cash/order", world.group);
     let body = format!(
@@ -191,7 +191,7 @@ fn events_are_told_once_and_of_users_alone() {
     );
     let answer = world.ask("POST", &path, "order", &body);
     assert_eq!(answer["data"]["status"], "DONE");
-    let told: Vec<_> = world.accounts.drain().collect();
+    let told = world.accounts.take_events();
     assert!(told.len() >= 2, "it was taken, and it traded: {told:?}");
     for event in &told {
         let Event::Order(update) = event else { panic!("{event:?}") };
@@ -200,5 +200,5 @@ fn events_are_told_once_and_of_users_alone() {
     // The house trades on, and nobody is told.
     world.market.advance(NOW + 100);
     world.accounts.listen(&mut world.market);
-    assert_eq!(world.accounts.drain().count(), 0);
+    assert_eq!(world.accounts.take_events(), []);
 }
