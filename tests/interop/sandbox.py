@@ -10,7 +10,7 @@ import ccxt.pro
 ADDRESS = json.loads(os.environ["INTEROP_SANDBOX"])
 
 # Seconds that anything may take.
-PATIENCE = 30
+PATIENCE = 60
 
 
 def exchange(kind=ccxt.ascendex, **settings):

@@ -37,6 +37,11 @@ def rest(path, headers=None):
         return json.load(answer)["data"]
 
 
+def info():
+    """What the exchange says of the user."""
+    return rest("/api/pro/v1/info", signed(now(), "info"))
+
+
 class Session:
     """One connection; keeps what it was told, and answers pings unless it is told not to."""
 
@@ -202,17 +207,27 @@ class Public(unittest.TestCase):
 
 
 class Authentication(unittest.TestCase):
+    def session(self, **options):
+        """A session of the user's account group, which all but public data needs."""
+        return Session(self, group=info()["accountGroup"], **options)
+
     def test_by_headers(self):
-        session = Session(self, headers=signed(now(), "stream"))
+        session = self.session(headers=signed(now(), "stream"))
         self.assertEqual(session.receive(), {"m": "connected", "type": "auth"})
         balance = session.ask("balance", "cash")
         self.assertEqual(session.until(id=balance)["m"], "balance")
 
     def test_wrong_headers(self):
-        for headers in signed(now(), "stream", secret="wrong"), signed(now() - 60_000, "stream"), signed(now(), "info"):
-            with self.assertRaises(websocket.WebSocketBadStatusException) as refused:
-                Session(self, headers=headers)
+        for headers, code in (
+            (signed(now(), "stream", secret="wrong"), 200001),
+            (signed(now(), "info"), 200001),
+            (signed(now(), "stream", key="nobody"), 200006),
+            (signed(now() - 60_000, "stream"), 100011),
+        ):
+            with self.subTest(code=code), self.assertRaises(websocket.WebSocketBadStatusException) as refused:
+                self.session(headers=headers)
             self.assertGreaterEqual(refused.exception.status_code, 400)
+            self.assertEqual(json.loads(refused.exception.resp_body)["code"], code)
 
     def auth(self, session, headers, **more):
         key, timestamp, signature = headers.values()
@@ -220,33 +235,38 @@ class Authentication(unittest.TestCase):
         return session.until(m="auth")
 
     def test_by_message(self):
-        session = Session(self)
+        session = self.session()
         answer = self.auth(session, signed(now(), "stream"))
         self.assertEqual(answer, {"m": "auth", "id": "a", "code": 0})
         session.send(op="sub", ch="order:cash")
         self.assertEqual(session.until(m="sub")["code"], 0)
 
     def test_by_message_on_the_later_path(self):
-        session = Session(self, path="/api/pro/v2/stream")
+        session = self.session(path="/api/pro/v2/stream")
         self.assertEqual(self.auth(session, signed(now(), "v2/stream"))["code"], 0)
 
     def test_wrong_message(self):
-        session = Session(self)
-        for headers in signed(now(), "stream", secret="wrong"), signed(now(), "stream", key="nobody"):
-            answer = self.auth(session, headers)
-            self.assertNotEqual(answer["code"], 0)
-            self.assertTrue(answer["err"])
+        session = self.session()
+        for headers, code in (
+            (signed(now(), "stream", secret="wrong"), 200001),
+            (signed(now(), "stream", key="nobody"), 200006),
+            (signed(now() - 60_000, "stream"), 100011),
+        ):
+            with self.subTest(code=code):
+                answer = self.auth(session, headers)
+                self.assertEqual((answer["id"], answer["code"]), ("a", code))
+                self.assertTrue(answer["err"])
         session.send(op="sub", id="o", ch="order:cash")
         self.assertNotEqual(session.until(id="o")["code"], 0)
 
     def test_ready_mode_is_echoed(self):
-        answer = self.auth(Session(self), signed(now(), "stream"), ack="ready")
+        answer = self.auth(self.session(), signed(now(), "stream"), ack="ready")
         self.assertEqual(answer, {"m": "auth", "id": "a", "code": 0, "ack": "ready"})
 
 
 class Orders(unittest.TestCase):
     def setUp(self):
-        self.info = rest("/api/pro/v1/info", signed(now(), "info"))
+        self.info = info()
         bid = rest(f"/api/pro/v1/ticker?symbol={SYMBOL}")["bid"][0]
         self.far = str(int(float(bid) / 2))
         self.drawn = 0
@@ -270,6 +290,7 @@ class Orders(unittest.TestCase):
         """Places an order; the order that was sent, and what the answer says of it."""
         order = {"id": self.id(), "time": now(), "symbol": SYMBOL, "side": "buy", "orderType": "limit"}
         order = {**order, "orderPrice": self.far, "orderQty": QUANTITY, **fields}
+        order = {name: value for name, value in order.items() if value is not None}
         session.ask("place-order", "cash", **order)
         answer = session.until(action="place-order", id=order["id"])
         self.assertEqual((answer["m"], answer["ac"], answer["status"]), ("order", "CASH", answered))
@@ -283,35 +304,38 @@ class Orders(unittest.TestCase):
         self.assertEqual(answer["status"], answered)
         return answer["info"]
 
-    def states(self, session, order):
+    def updates(self, session, order):
+        """What was told of an order, oldest first."""
         updates = [message["data"] for message in session.told if message["m"] == "order" and "data" in message]
-        return [update["st"] for update in updates if update["orderId"] == order]
+        return [update for update in updates if update["orderId"] == order]
+
+    def become(self, session, order, status):
+        """The update with which an order comes to a status; it can come before the answer to what brought it about."""
+        for update in self.updates(session, order):
+            if update["st"] == status:
+                return update
+        return session.until(m="order", orderId=order, st=status)["data"]
 
     def test_place_and_cancel(self):
         session = self.session()
         order, placed = self.place(session)
         expected = f"s{order['time']:x}"[:12] + self.info["userUID"][-11:] + order["id"][-9:]
         self.assertEqual(placed["orderId"], expected)
-        if "New" not in self.states(session, expected):
-            session.until(orderId=expected, st="New")
+        self.become(session, expected, "New")
         asked = session.ask("open-order", "cash")
         self.assertIn(expected, [row["orderId"] for row in session.until(m="open-order", id=asked)["data"]])
         self.assertEqual(self.cancel(session, expected)["orderId"], expected)
-        if "Canceled" not in self.states(session, expected):
-            session.until(orderId=expected, st="Canceled")
-        update = next(m["data"] for m in session.told if m.get("data") and m["data"].get("st") == "Canceled")
+        update = self.become(session, expected, "Canceled")
         self.assertEqual((update["s"], update["p"], update["q"], update["cfq"]), (SYMBOL, self.far, QUANTITY, "0"))
         self.assertEqual(update["qab"], update["qtb"])
 
     def test_ready_mode(self):
         session = self.session(ready=True)
         order = self.place(session)[1]["orderId"]
-        if "Ready" not in self.states(session, order):
-            session.until(orderId=order, st="Ready")
+        self.become(session, order, "Ready")
         self.cancel(session, order)
-        if "Canceled" not in self.states(session, order):
-            session.until(orderId=order, st="Canceled")
-        self.assertEqual(self.states(session, order), ["Ready", "Canceled"])
+        self.become(session, order, "Canceled")
+        self.assertEqual([update["st"] for update in self.updates(session, order)], ["Ready", "Canceled"])
 
     def test_failed_cancel_in_ready_mode(self):
         session = self.session(ready=True)
@@ -326,9 +350,8 @@ class Orders(unittest.TestCase):
 
     def test_a_fill(self):
         session = self.session()
-        order = self.place(session, orderType="market")[1]["orderId"]
-        if "Filled" not in self.states(session, order):
-            session.until(orderId=order, st="Filled")
+        order = self.place(session, orderType="market", orderPrice=None)[1]["orderId"]
+        self.become(session, order, "Filled")
         asked = session.ask("order-status", "cash", orderId=order + ",")
         rows = session.until(m="order-status", id=asked)["data"]
         self.assertEqual([(row["orderId"], row["st"], row["cfq"]) for row in rows], [(order, "Filled", QUANTITY)])
@@ -339,8 +362,7 @@ class Orders(unittest.TestCase):
         session.ask("cancel-all", "cash", id=self.id(), time=now(), symbol=SYMBOL)
         self.assertEqual(session.until(action="cancel-all")["status"], "Ack")
         for order in orders:
-            if "Canceled" not in self.states(session, order):
-                session.until(orderId=order, st="Canceled")
+            self.become(session, order, "Canceled")
 
     def test_refusals(self):
         session = self.session()
