@@ -1,6 +1,7 @@
 """Starts a sandbox, runs the checks against it, ends it: check.py PROGRAM [TEST...]."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -57,6 +58,8 @@ def check(names):
 
 
 def main(program, *names):
+    # So that whoever ends this ends the program as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     process = subprocess.Popen([program, "sandbox", "--port", "0"], stdout=subprocess.PIPE, text=True)
     try:
         line = first_line(process)
