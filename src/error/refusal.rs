@@ -23,7 +23,8 @@ pub struct Refusal {
     /// The protocol's `info`: what the refusal concerned, as JSON text; empty where it said none. For orders see
     /// [`orders`](Self::orders).
     pub info: String,
-    /// The HTTP status that it came with; `None` on the stream.
+    /// The HTTP status that it came with; `None` on the stream, and where it stood within an answer that said it was
+    /// none (with code 0, and the matching engine's word in `reason`).
     pub status: Option<u16>,
     /// How long the server asks to wait (`Retry-After` in seconds); `None` on the stream.
     pub retry_after: Option<Duration>,
