@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tungstenite::protocol::Role;
-use tungstenite::{Message, WebSocket};
+use tungstenite::{ClientRequestBuilder, HandshakeError, Message, WebSocket};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -81,6 +81,24 @@ impl Http {
             )
             .as_bytes(),
         );
+    }
+
+    /// A request with headers and perhaps a JSON body.
+    pub(crate) fn call(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
+        self.request(method, target, headers, body);
+        self.answer()
+    }
+
+    /// As [`call`](Self::call), without waiting for the answer.
+    pub(crate) fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: Option<&str>) {
+        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: sandbox\r\n");
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if let Some(body) = body {
+            head += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        }
+        self.write(format!("{head}\r\n{}", body.unwrap_or_default()).as_bytes());
     }
 
     /// The next answer.
@@ -160,6 +178,21 @@ impl Stream {
         let mut http = Http::connect(port);
         http.ask_upgrade(path);
         http.answer()
+    }
+
+    /// Upgrades with these headers; or the status with which the upgrade was refused.
+    pub(crate) fn upgrade_with(port: u16, path: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
+        let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut request = ClientRequestBuilder::new(format!("ws://127.0.0.1:{port}{path}").parse().unwrap());
+        for (name, value) in headers {
+            request = request.with_header(*name, *value);
+        }
+        match tungstenite::client(request, socket) {
+            Ok((stream, _)) => Ok(Self(stream)),
+            Err(HandshakeError::Failure(tungstenite::Error::Http(refusal))) => Err(refusal.status().as_u16()),
+            Err(e) => panic!("{e}"),
+        }
     }
 
     /// Takes over a socket on which the upgrade was done by hand.
