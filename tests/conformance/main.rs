@@ -15,7 +15,11 @@
 mod raw;
 
 mod account;
+mod answers;
+mod balances;
 mod caller;
 mod market;
+mod orders;
+mod queries;
 mod shape;
 mod signing;
