@@ -3,14 +3,16 @@
 use std::net::IpAddr;
 
 use super::Settings;
-use super::accounts::{self, Accounts};
+use super::accounts::{self, Accounts, Proof};
 use super::api;
+use super::engine::Event;
 use super::faults::{Fault, Faults};
 use super::http::{Request, Response};
 use super::limits::{Ban, Limits};
 use super::market::{Market, Publication};
-use super::sessions::{Output, SessionId, Sessions, World};
-use super::wire::ClientMessage;
+use super::sessions::{self, ClientMessage, Output, SessionId, Sessions, World};
+use super::visitor::Visitor;
+use super::wire;
 use crate::Code;
 
 /// The whole exchange. It has no clock: every call says what time it is, UTC milliseconds.
@@ -82,25 +84,32 @@ impl Exchange {
         result
     }
 
-    /// Whether a client may open the stream.
+    /// Whether a client may open the stream, and as whom.
     ///
     /// # Errors
-    /// The answer that refuses it.
-    pub(crate) fn admit(&mut self, from: IpAddr, now: u64) -> Result<(), Response> {
+    /// The answer that refuses it: 404 for another path, 429 for a banned address, 401 for headers that prove nothing,
+    /// 403 for those of a user whose account group the path does not have.
+    pub(crate) fn admit(&mut self, request: &Request, from: IpAddr, now: u64) -> Result<Visitor, Response> {
         self.advance(now);
-        match self.limits.banned(from, self.now) {
-            Some(ban) => {
-                let wait = (ban.until - self.now).div_ceil(1000);
-                Err(Response::page(429, "Too many requests").with("Retry-After", &wait.to_string()))
-            }
-            None => Ok(()),
+        let mut visitor = Visitor::new(&request.path, from).ok_or_else(|| Response::plain(404, "no such stream"))?;
+        if let Some(ban) = self.limits.banned(from, self.now) {
+            let wait = (ban.until - self.now).div_ceil(1000);
+            return Err(Response::page(429, "Too many requests").with("Retry-After", &wait.to_string()));
         }
+        if Visitor::is_named(request) {
+            let user = visitor.authenticate(&self.accounts, Proof::of(request), self.now).map_err(|refusal| {
+                let status = if refusal.code == Code::ACCOUNT_NOT_FOUND { 403 } else { 401 };
+                Response::json(status, wire::failure(&refusal))
+            })?;
+            visitor.user = Some(user);
+        }
+        Ok(visitor)
     }
 
     /// A client has opened the stream.
-    pub(crate) fn open(&mut self, now: u64) -> SessionId {
+    pub(crate) fn open(&mut self, visitor: Visitor, now: u64) -> SessionId {
         self.advance(now);
-        self.sessions.open(self.now)
+        self.sessions.open(visitor, self.now)
     }
 
     /// A client of the stream said something.
@@ -108,8 +117,7 @@ impl Exchange {
         self.advance(now);
         let message = ClientMessage::parse(text);
         let faults = self.faults.at_request(&message.name());
-        let world = World { market: &self.market, now: self.now, told_now: self.told_now() };
-        self.sessions.receive(world, id, message, &faults);
+        self.with_sessions(|sessions, world| sessions.receive(world, id, message, &faults));
     }
 
     /// A client of the stream has taken all that it was sent.
@@ -131,8 +139,7 @@ impl Exchange {
             self.now = self.now.max(self.deadline());
             self.market.advance(self.now);
             self.tell();
-            let world = World { market: &self.market, now: self.now, told_now: self.told_now() };
-            self.sessions.advance(world);
+            self.with_sessions(Sessions::advance);
         }
         self.now = self.now.max(now);
     }
@@ -142,14 +149,43 @@ impl Exchange {
         self.sessions.deadline().map_or(self.market.deadline(), |due| due.min(self.market.deadline()))
     }
 
-    /// Tells what has happened.
+    /// Lets the sessions act on everything else, and tells what came of it.
+    fn with_sessions(&mut self, act: impl FnOnce(&mut Sessions, &mut World<'_>)) {
+        let (now, told_now) = (self.now, self.told_now());
+        let mut world = World { market: &mut self.market, accounts: &mut self.accounts, now, told_now };
+        act(&mut self.sessions, &mut world);
+        self.tell();
+    }
+
+    /// Tells what has happened: to orders and balances, and in the market.
     fn tell(&mut self) {
         self.accounts.listen(&mut self.market);
-        // What happened to orders and balances is for authenticated sessions, of which there are none yet.
-        self.accounts.drain();
+        for event in self.accounts.take_events() {
+            self.tell_account(&event);
+        }
         for publication in self.market.drain() {
             self.publish(publication);
         }
+    }
+
+    fn tell_account(&mut self, event: &Event) {
+        let (account, symbol) = match event {
+            Event::Order(update) => (update.order.account, Some(update.order.symbol)),
+            Event::Balance(update) => (update.account, None),
+            Event::Trade(_) | Event::Level(_) | Event::Bbo(_) => return,
+        };
+        let Some(user) = self.accounts.owner(account) else { return };
+        let record = &self.accounts[user];
+        let id = record.account_id(account.category);
+        let listeners = self.sessions.listeners(id, symbol);
+        if listeners.is_empty() || self.faults.at_message(&format!("order:{id}")) {
+            return;
+        }
+        self.sessions.tell(&listeners, |ready| match event {
+            Event::Order(update) => sessions::order_update(record, update, ready),
+            Event::Balance(update) => Some(sessions::balance_update(record, update)),
+            _ => None,
+        });
     }
 
     fn publish(&mut self, publication: Publication) {

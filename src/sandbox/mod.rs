@@ -57,6 +57,7 @@ mod replay;
 mod server;
 mod sessions;
 mod user;
+mod visitor;
 mod wire;
 
 use std::fmt;

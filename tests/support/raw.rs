@@ -66,6 +66,15 @@ impl Http {
         self.answer()
     }
 
+    pub(crate) fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut text = format!("{method} {target} HTTP/1.1\r\nHost: sandbox\r\n");
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        self.write(format!("{text}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+        self.answer()
+    }
+
     /// Says nothing more, and gives all that still comes until the server closes the connection.
     pub(crate) fn rest(mut self) -> Vec<u8> {
         self.socket.shutdown(Shutdown::Write).unwrap();

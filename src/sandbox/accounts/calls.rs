@@ -4,11 +4,12 @@
 use serde_json::{Value, json};
 
 use super::history::Page;
-use super::rows::{self, AddressRow, BalanceRow, HistoryRow, MarginRiskRow, MovementRow, OldHistoryRow, OrderRow};
-use super::rows::{Paged, SubTransferRow};
+use super::order_rows::{self, HistoryRow, OldHistoryRow, OrderRow};
+use super::rows::{self, AddressRow, BalanceRow, MarginRiskRow, MovementRow, Paged, SubTransferRow};
 use super::transfers::{SubTransferFilter, missing};
 use super::users::{Permission, category};
-use super::{Accounts, Fields, OrderAnswer, Proof, Record, Source, UnknownOrder, UserIx};
+use super::wallet::Address;
+use super::{Accounts, Fields, OrderAnswer, Proof, Record, Source, UserIx};
 use crate::sandbox::engine::{Category, Order};
 use crate::sandbox::http::{Request, Response};
 use crate::sandbox::market::Market;
@@ -391,11 +392,11 @@ fn balance_history(cx: &mut Context<'_>) -> Result<String, Refusal> {
 fn deposit_addresses(cx: &mut Context<'_>) -> Result<String, Refusal> {
     let asset = cx.market.asset(cx.param("asset").ok_or_else(|| missing("asset"))?)?;
     let mut addresses = cx.accounts.deposit_addresses(cx.user, asset);
-    if let Some(chain) = cx.param("blockchain") {
-        addresses.retain(|address| address.chain.eq_ignore_ascii_case(chain));
-        if addresses.is_empty() {
-            return Err(Refusal::new(Code::INVALID_ARGUMENT, format!("Invalid blockchain: {chain}")));
-        }
+    // Clients send `None` as well: what is no chain of the asset asks for all of them.
+    let wanted =
+        |address: &Address| cx.param("blockchain").is_some_and(|name| address.chain.eq_ignore_ascii_case(name));
+    if addresses.iter().any(wanted) {
+        addresses.retain(wanted);
     }
     let rows: Vec<_> = addresses.iter().map(AddressRow::of).collect();
     Ok(wire::success(json!({"asset": asset.asset, "assetName": asset.name, "address": rows})))
@@ -424,7 +425,7 @@ type OrderRequest = fn(&mut Accounts, &mut Market, (UserIx, Category), &Fields<'
 fn order_request(cx: &mut Context<'_>, request: OrderRequest) -> Result<String, Refusal> {
     let fields = cx.fields()?;
     let answer = request(cx.accounts, cx.market, (cx.user, cx.category), &fields, cx.now);
-    Ok(rows::order_answer(cx.record(), &answer))
+    Ok(order_rows::order_answer(cx.record(), &answer))
 }
 
 fn place(cx: &mut Context<'_>) -> Result<String, Refusal> {
@@ -454,29 +455,13 @@ fn cancel_all(cx: &mut Context<'_>) -> Result<String, Refusal> {
 /// Questions about orders.
 fn status(cx: &mut Context<'_>) -> Result<String, Refusal> {
     let ids = cx.param("orderId").ok_or_else(|| missing("orderId"))?;
-    let (orders, one) = cx.accounts.orders_by_id(cx.market, cx.user, cx.category, ids)?;
-    let unknown = cx.accounts.unknown_order;
-    if unknown == UnknownOrder::Refused && orders.contains(&None) {
-        return Err(Refusal::new(Code::INVALID_ORDER_ID, "No such order"));
-    }
-    let row = |order: &Order| serde_json::to_value(OrderRow::of(order)).unwrap_or_default();
-    let data = match (one, orders.as_slice()) {
-        (true, [Some(order)]) => row(order),
-        (true, _) => match unknown {
-            UnknownOrder::Refused | UnknownOrder::Null => Value::Null,
-            UnknownOrder::EmptyList => json!([]),
-            UnknownOrder::EmptyObject => json!({}),
-        },
-        (false, orders) => match unknown {
-            UnknownOrder::Null => orders.iter().map(|order| order.map_or(Value::Null, row)).collect(),
-            _ => orders.iter().flatten().map(|order| row(order)).collect(),
-        },
-    };
-    Ok(rows::of_account(cx.record(), cx.category, true, data))
+    let data =
+        cx.accounts.statuses(cx.market, (cx.user, cx.category), ids, |order| wire::value(&OrderRow::of(order)))?;
+    Ok(order_rows::of_account(cx.record(), cx.category, true, data))
 }
 
 fn order_rows<'m>(cx: &Context<'_>, orders: impl Iterator<Item = &'m Order>) -> String {
-    rows::of_account(cx.record(), cx.category, false, orders.map(OrderRow::of).collect::<Vec<_>>())
+    order_rows::of_account(cx.record(), cx.category, false, orders.map(OrderRow::of).collect::<Vec<_>>())
 }
 
 fn open(cx: &mut Context<'_>) -> Result<String, Refusal> {

@@ -9,6 +9,7 @@ mod fields;
 mod history;
 mod journal;
 mod order_id;
+mod order_rows;
 mod orders;
 mod risk;
 mod rows;
@@ -25,9 +26,11 @@ use super::market::{Market, Random, blend};
 pub(crate) use auth::Proof;
 pub(crate) use fields::{Fields, decimal};
 pub(crate) use order_id::Source;
-pub(crate) use orders::{OrderAnswer, Place, Respond};
+pub(crate) use orders::{Acted, OrderAnswer, Place, Respond};
+pub(crate) use risk::MarginRisk;
 pub use users::Permission;
-pub(crate) use users::{KeyPair, Profile, Record};
+pub(crate) use users::{KeyPair, Profile, Record, label};
+pub(crate) use wallet::plain;
 
 /// How far a client's time may be from the server's, ms, if nothing else is set.
 pub(crate) const ACCEPTANCE_WINDOW: u64 = 30_000;
@@ -95,8 +98,8 @@ impl Accounts {
     }
 
     /// What happened to the users' orders and balances, oldest first.
-    pub(crate) fn drain(&mut self) -> std::vec::Drain<'_, Event> {
-        self.events.drain(..)
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
     }
 
     /// Whose account it is; `None` for the house.
@@ -148,3 +151,6 @@ impl IndexMut<UserIx> for Accounts {
         &mut self.users[ix.0] // cannot fail: as in `index`
     }
 }
+
+#[cfg(test)]
+mod tests;
