@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::caller::{Caller, START, SYMBOL, new_id, still, with};
 use crate::orders::traders;
-use crate::raw::Http;
+use crate::raw::{Http, wait_until};
 use crate::shape::{assert_refusal, assert_shape, assert_sound, dec, list, money, sample, texts};
 
 const ORDER: &str = "/G/api/pro/v1/cash/order";
@@ -77,12 +77,8 @@ fn done_falls_back_to_ack_after_5_seconds() {
     let headers = trader.headers("order");
     let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
     let mut http = Http::connect(sandbox.port());
-    http.request("POST", &trader.path(ORDER), &headers, Some(&order.to_string()));
-    let deadline = std::time::Instant::now() + crate::raw::PATIENCE;
-    while trader.user.open_orders(AccountCategory::Cash).is_empty() {
-        assert!(std::time::Instant::now() < deadline, "the order does not show");
-        std::thread::yield_now();
-    }
+    http.send("POST", &trader.path(ORDER), &headers, &order.to_string());
+    wait_until("the order shows", || !trader.user.open_orders(AccountCategory::Cash).is_empty());
     sandbox.advance(Duration::from_secs(5));
     let answer = http.answer().json();
     assert_sound(&answer);

@@ -90,9 +90,12 @@ impl<'a> Caller<'a> {
         headers: &[(&str, String)],
         body: Option<&str>,
     ) -> Answer {
-        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        if body.is_some() {
+            headers.push(("Content-Type", "application/json"));
+        }
         let path = self.path(path);
-        self.http.call(method, &path, &headers, body)
+        self.http.request(method, &path, &headers, body.unwrap_or_default())
     }
 
     /// A signed call; whatever comes.

@@ -2,7 +2,7 @@
 //! their reasons.
 
 use bitmax::Decimal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A published sample: `rest/…` or `ws/…`.
 pub(crate) fn sample(name: &str) -> Value {
@@ -152,8 +152,8 @@ pub(crate) fn assert_sound(value: &Value) {
             Value::Object(object) => object.iter().try_for_each(|(name, value)| {
                 let good = match name.as_str() {
                     _ if value.is_object() => true,
-                    // What stands for the best price of an empty side is not said.
-                    "ask" | "bid" => is_level(value) || value.as_array().is_some_and(Vec::is_empty),
+                    // What stands for the best price of an empty side is not said; `""` is none anywhere.
+                    "ask" | "bid" => is_level(value) || [json!([]), json!(["", ""])].contains(value),
                     "asks" | "bids" => value.as_array().is_some_and(|levels| levels.iter().all(is_level)),
                     name if MONEY.contains(&name) => {
                         value.as_str().is_some_and(|v| v.is_empty() || is_plain_decimal(v))

@@ -67,12 +67,17 @@ impl Http {
     }
 
     pub(crate) fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.send(method, target, headers, body);
+        self.answer()
+    }
+
+    /// As [`request`](Self::request), without waiting for the answer.
+    pub(crate) fn send(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) {
         let mut text = format!("{method} {target} HTTP/1.1\r\nHost: sandbox\r\n");
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
         self.write(format!("{text}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
-        self.answer()
     }
 
     /// Says nothing more, and gives all that still comes until the server closes the connection.
@@ -90,24 +95,6 @@ impl Http {
             )
             .as_bytes(),
         );
-    }
-
-    /// A request with headers and perhaps a JSON body.
-    pub(crate) fn call(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
-        self.request(method, target, headers, body);
-        self.answer()
-    }
-
-    /// As [`call`](Self::call), without waiting for the answer.
-    pub(crate) fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: Option<&str>) {
-        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: sandbox\r\n");
-        for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
-        }
-        if let Some(body) = body {
-            head += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
-        }
-        self.write(format!("{head}\r\n{}", body.unwrap_or_default()).as_bytes());
     }
 
     /// The next answer.
