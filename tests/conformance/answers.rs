@@ -267,6 +267,15 @@ fn a_batch_is_at_most_10_orders() {
 }
 
 #[test]
+fn a_batch_cannot_hold_one_order_twice() {
+    let sandbox = still();
+    let (mut trader, _) = traders(&sandbox);
+    let order = trader.limit("buy", "1", "100");
+    trader.answer("POST", BATCH, "order/batch", Some(&batch(&[order.clone(), order])));
+    assert!(list(&trader.open()).len() <= 1);
+}
+
+#[test]
 fn a_batch_together_must_be_covered_by_the_balance() {
     let sandbox = still();
     let mut trader = Caller::with_cash(&sandbox, &[("USDT", "150.15")]);

@@ -91,6 +91,34 @@ fn fills_move_balances_and_fees_by_the_commission_type() {
 }
 
 #[test]
+fn the_fee_that_is_charged_is_the_one_that_the_fee_call_tells() {
+    let sandbox = still();
+    let maker = Caller::with_cash(&sandbox, &[("ABC", "10")]);
+    maker.user.place(&OrderRequest::sell(SYMBOL, 3).limit("100")).unwrap();
+    let mut trader = Caller::of(&sandbox, sandbox.add_user(UserOptions::new().vip(3, 50)));
+    trader.user.fund(AccountCategory::Cash, "USDT", 1000).unwrap();
+    let fees = trader.get("/G/api/pro/v1/spot/fee", "fee");
+    let taker = money(&row(&fees["productFee"], "symbol", SYMBOL)["fee"]["taker"]);
+    let order = with(trader.limit("buy", "3", "100"), json!({"respInst": "DONE"}));
+    let info = trader.place(&order)["info"].take();
+    assert_eq!(money(&info["cumFee"]), dec("300") * taker);
+    assert_eq!(trader.cash("USDT").0, dec("700") - dec("300") * taker);
+}
+
+#[test]
+fn a_margin_order_moves_the_margin_account() {
+    let sandbox = still();
+    let (mut trader, maker) = traders(&sandbox);
+    trader.user.fund(AccountCategory::Margin, "USDT", 1000).unwrap();
+    maker.user.place(&OrderRequest::sell(SYMBOL, 1).limit("100")).unwrap();
+    let order = with(trader.limit("buy", "1", "100"), json!({"respInst": "DONE"}));
+    let done = trader.data("POST", "/G/api/pro/v1/margin/order", "order", Some(&order));
+    assert_eq!((&done["ac"], &done["info"]["status"]), (&json!("MARGIN"), &json!("Filled")));
+    assert_eq!((margin(&mut trader, "USDT"), margin(&mut trader, "ABC")), (dec("899.9"), dec("1")));
+    assert_eq!((trader.cash("USDT").0, trader.cash("ABC").0), (dec("100000"), dec("1000")), "cash is apart");
+}
+
+#[test]
 fn a_better_price_frees_what_was_held_for_the_worse() {
     let sandbox = still();
     let (mut trader, maker) = traders(&sandbox);

@@ -15,13 +15,17 @@
 mod raw;
 
 mod account;
+mod agreement;
 mod answers;
 mod balances;
 mod caller;
 mod depth;
+mod limits;
 mod market;
 mod orders;
+mod private;
 mod queries;
+mod requests;
 mod session;
 mod shape;
 mod signing;

@@ -280,6 +280,38 @@ fn history_v2_is_complete_by_seq_num() {
 }
 
 #[test]
+fn history_v2_is_complete_when_orders_end_in_another_order_than_they_began() {
+    let sandbox = still();
+    let (mut trader, _) = traders(&sandbox);
+    let mut ids: Vec<String> = Vec::new();
+    for i in 1..=9 {
+        let order = trader.limit("buy", "1", &(50 + i).to_string());
+        ids.push(trader.place_id(&order));
+        sandbox.advance(Duration::from_millis(100));
+    }
+    let mut open = ids.clone();
+    for _ in 0..6 {
+        trader.cancel(&open.pop().unwrap());
+    }
+    let mut seen: Vec<Value> = Vec::new();
+    let mut page = v2(&mut trader, &format!("account=cash&startTime={START}&limit=2"));
+    while !page.is_empty() {
+        seen.extend(page);
+        if let Some(id) = open.pop() {
+            trader.cancel(&id); // meanwhile
+        }
+        let next = seen.iter().map(seq_num).max().unwrap() + 1;
+        page = v2(&mut trader, &format!("account=cash&seqNum={next}&limit=2"));
+    }
+    // An order that was told before it ended is told again, with its end.
+    seen.retain(|row| row["status"] == "Canceled");
+    let mut told = ids_of(&seen);
+    told.sort_unstable();
+    ids.sort_unstable();
+    assert_eq!(told, ids);
+}
+
+#[test]
 fn history_v2_pages_are_500_or_at_most_1000() {
     let sandbox = still();
     let (mut trader, _) = traders(&sandbox);

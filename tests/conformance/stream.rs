@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bitmax::sandbox::{OrderRequest, Sandbox};
+use bitmax::sandbox::{OrderRequest, ProductOptions, Sandbox};
 use serde_json::{Value, json};
 use tungstenite::Message;
 
@@ -314,29 +314,33 @@ fn a_subscription_that_cannot_be_is_refused_with_code_and_reason() {
 #[test]
 fn wildcards_in_unsub() {
     let all =
-        ["depth:BTC/USDT", "depth:ETH/USDT", "bar:1:BTC/USDT", "bar:5:BTC/USDT", "bar:1:ETH/USDT", "bbo:BTC/USDT"];
+        ["depth:ABC/USDT", "depth:DEF/USDT", "bar:1:ABC/USDT", "bar:5:ABC/USDT", "bar:1:DEF/USDT", "bbo:ABC/USDT"];
+    let sandbox = still();
+    sandbox.add_product(&ProductOptions::new("DEF/USDT")).unwrap();
+    let funds = [("USDT", "10000"), ("ABC", "1000"), ("DEF", "1000")];
+    let traders = [Caller::with_cash(&sandbox, &funds), Caller::with_cash(&sandbox, &funds)];
     for (unsub, left) in [
-        ("depth:BTC/USDT", &[1, 2, 3, 4, 5][..]),
+        ("depth:ABC/USDT", &[1, 2, 3, 4, 5][..]),
         ("depth:*", &[2, 3, 4, 5]),
         ("depth", &[2, 3, 4, 5]),
         ("bar:1:*", &[0, 1, 3, 5]),
         ("bar:1", &[0, 1, 3, 5]),
-        ("bar:*:BTC/USDT", &[0, 1, 4, 5]),
+        ("bar:*:ABC/USDT", &[0, 1, 4, 5]),
         ("bar", &[0, 1, 5]),
-        ("bar:1:BTC/USDT,ETH/USDT", &[0, 1, 3, 5]),
+        ("bar:1:ABC/USDT,DEF/USDT", &[0, 1, 3, 5]),
         ("bbo:*", &[0, 1, 2, 3, 4]),
     ] {
-        let sandbox = still();
         let mut session = Session::open(&sandbox);
         all.iter().for_each(|channel| session.subscribe(channel));
+        session.unsubscribe(unsub);
         session.so_far();
-        session.send(&json!({"op": "unsub", "id": "unsubscribes", "ch": unsub}));
-        session.so_far();
-        for _ in 0..8 {
-            sandbox.advance(Duration::from_secs(10));
-            session.send(&json!({"op": "pong"}));
+        // Something in every channel.
+        for symbol in [SYMBOL, "DEF/USDT"] {
+            traders[0].user.place(&OrderRequest::sell(symbol, 3).limit("100")).unwrap();
+            traders[1].user.place(&OrderRequest::buy(symbol, 1).limit("100")).unwrap();
         }
-        let told: BTreeSet<String> = session.so_far().iter().filter(|m| m["m"] != "ping").map(channel_of).collect();
+        sandbox.advance(Duration::from_secs(1));
+        let told: BTreeSet<String> = session.so_far().iter().map(channel_of).collect();
         assert_eq!(told, left.iter().map(|i| all[*i].to_owned()).collect(), "{unsub}");
     }
 }
@@ -354,11 +358,13 @@ fn channel_of(message: &Value) -> String {
 fn messages_of_public_channels() {
     let sandbox = still();
     let mut session = Session::open(&sandbox);
-    for channel in ["bbo:BTC/USDT", "depth:BTC/USDT", "trades:BTC/USDT", "bar:1:BTC/USDT", "ref-px:BTC"] {
+    for channel in
+        ["bbo:BTC/USDT", "depth:BTC/USDT", "trades:BTC/USDT", "bar:1:BTC/USDT", "ref-px:BTC", "summary:BTC/USDT"]
+    {
         session.subscribe(channel);
     }
     let mut messages = Vec::new();
-    for _ in 0..30 {
+    for _ in 0..10 {
         sandbox.advance(Duration::from_secs(10));
         messages.extend(session.so_far());
     }
@@ -382,8 +388,11 @@ fn messages_of_public_channels() {
     assert!(seqnums.windows(2).all(|w| w[0] < w[1]), "rising: {seqnums:?}");
     let reference = of_kind(&messages, "ref-px");
     assert!(reference.iter().all(|m| m["symbol"] == "BTC" && m["data"]["qa"] == "USDT"), "{reference:?}");
+    for message in of_kind(&messages, "summary").into_iter().filter(|m| m.get("data").is_some()) {
+        assert_shape(&json!({"m": "bar", "s": message["s"], "data": message["data"]}), &sample("ws/bar"));
+    }
     let kinds: BTreeSet<&str> = messages.iter().map(|m| m["m"].as_str().unwrap()).collect();
-    assert!(kinds.is_subset(&["bbo", "depth", "trades", "bar", "ref-px", "ping"].into()), "{kinds:?}");
+    assert!(kinds.is_subset(&["bbo", "depth", "trades", "bar", "ref-px", "summary", "ping"].into()), "{kinds:?}");
 }
 
 #[test]
