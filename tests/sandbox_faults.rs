@@ -126,7 +126,7 @@ fn upgrades_are_cut_lost_and_delayed() {
     let sandbox = still();
     let upgrade = || {
         let mut http = Http::connect(sandbox.port());
-        http.ask_upgrade(STREAM);
+        http.ask_upgrade(STREAM, &[]);
         http
     };
     sandbox.inject(Fault::Cut.at("UPGRADE *"));

@@ -407,6 +407,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
         #[test]
         fn whatever_a_client_says_is_answered(
             texts in proptest::collection::vec(message(), 1..20),

@@ -87,14 +87,15 @@ impl Http {
         self.unread
     }
 
-    pub(crate) fn ask_upgrade(&mut self, path: &str) {
-        self.write(
-            format!(
-                "GET {path} HTTP/1.1\r\nHost: sandbox\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-            )
-            .as_bytes(),
+    pub(crate) fn ask_upgrade(&mut self, path: &str, headers: &[(&str, &str)]) {
+        let mut text = format!(
+            "GET {path} HTTP/1.1\r\nHost: sandbox\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
         );
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        self.write(format!("{text}\r\n").as_bytes());
     }
 
     /// The next answer.
@@ -171,9 +172,21 @@ impl Stream {
 
     /// Asks for the stream and gives the answer that refuses it.
     pub(crate) fn refused(port: u16, path: &str) -> Answer {
+        match Self::with_headers(port, path, &[]) {
+            Ok(_) => panic!("the stream was opened"),
+            Err(answer) => answer,
+        }
+    }
+
+    /// Asks for the stream with more headers; the answer, where that refuses it.
+    pub(crate) fn with_headers(port: u16, path: &str, headers: &[(&str, &str)]) -> Result<Self, Answer> {
         let mut http = Http::connect(port);
-        http.ask_upgrade(path);
-        http.answer()
+        http.ask_upgrade(path, headers);
+        let answer = http.answer();
+        match answer.status {
+            101 => Ok(Self(WebSocket::from_partially_read(http.socket, http.unread, Role::Client, None))),
+            _ => Err(answer),
+        }
     }
 
     /// Upgrades with these headers; or the status with which the upgrade was refused.
