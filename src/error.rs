@@ -38,8 +38,13 @@ pub enum Error {
     TooLarge(u64),
     /// The stream is not connected or not ready; nothing was sent.
     NotReady(&'static str),
+    /// The request would be more than the exchange takes in a minute; nothing was sent. The time is how long
+    /// to wait.
+    RateLimited(Duration),
     /// The stream is closed for good; nothing was sent.
     Closed,
+    /// The stream's connection broke after the request was sent and before its answer came.
+    ConnectionLost,
     /// The server closed the connection.
     ClosedByServer(Box<CloseFrame>),
 }
@@ -52,11 +57,13 @@ impl Error {
     /// before it is sent again.
     pub fn may_have_executed(&self) -> bool {
         match self {
-            Self::InvalidInput(_) | Self::NotReady(_) | Self::Closed => false,
+            Self::InvalidInput(_) | Self::NotReady(_) | Self::RateLimited(_) | Self::Closed => false,
             Self::Transport(e) => !e.phase.is_before_sending(),
             Self::Timeout(t) => !matches!(t, Timeout::Deadline | Timeout::Resolve | Timeout::Connect),
             Self::Refused(r) => r.code.is_server_failure(),
-            Self::Http(_) | Self::Decode(_) | Self::TooLarge(_) | Self::ClosedByServer(_) => true,
+            Self::Http(_) | Self::Decode(_) | Self::TooLarge(_) | Self::ClosedByServer(_) | Self::ConnectionLost => {
+                true
+            }
         }
     }
 
@@ -66,7 +73,11 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Transport(e) => e.phase != Phase::Tls,
-            Self::Timeout(_) | Self::NotReady(_) | Self::ClosedByServer(_) => true,
+            Self::Timeout(_)
+            | Self::NotReady(_)
+            | Self::RateLimited(_)
+            | Self::ClosedByServer(_)
+            | Self::ConnectionLost => true,
             Self::Refused(r) => r.code.is_server_failure() || r.code == Code::TOO_MANY_REQUESTS,
             Self::Http(e) => e.status == 429 || e.status >= 500,
             Self::InvalidInput(_) | Self::Decode(_) | Self::TooLarge(_) | Self::Closed => false,
@@ -94,7 +105,9 @@ impl Error {
             Self::Decode(_) => "decode",
             Self::TooLarge(_) => "too-large",
             Self::NotReady(_) => "not-ready",
+            Self::RateLimited(_) => "rate-limited",
             Self::Closed => "closed",
+            Self::ConnectionLost => "connection-lost",
             Self::ClosedByServer(_) => "closed-by-server",
         }
     }
@@ -115,7 +128,11 @@ impl fmt::Display for Error {
             Self::Decode(e) => e.fmt(f),
             Self::TooLarge(limit) => write!(f, "the answer is larger than the bound of {limit} bytes"),
             Self::NotReady(why) => write!(f, "the stream is not ready ({why}); nothing was sent"),
+            Self::RateLimited(wait) => {
+                write!(f, "too many requests this minute, try again in {wait:?}; nothing was sent")
+            }
             Self::Closed => f.write_str("the stream is closed; nothing was sent"),
+            Self::ConnectionLost => f.write_str("the connection broke before the answer came"),
             Self::ClosedByServer(e) => e.fmt(f),
         }
     }
@@ -239,7 +256,7 @@ pub enum Timeout {
     Resolve,
     /// Opening the connection.
     Connect,
-    /// Waiting for the stream's greeting.
+    /// Waiting for the stream's greeting, or for the answer to its authentication.
     Greeting,
     /// Waiting for the next bytes of the answer.
     Read,
@@ -450,7 +467,9 @@ mod tests {
             (http(502), true, true),
             (Error::TooLarge(1), true, false),
             (Error::NotReady("connecting"), false, true),
+            (Error::RateLimited(Duration::from_secs(1)), false, true),
             (Error::Closed, false, false),
+            (Error::ConnectionLost, true, true),
             (Error::ClosedByServer(Box::new(CloseFrame { code: Some(1001), reason: String::new() })), true, true),
         ] {
             assert_eq!((error.may_have_executed(), error.is_retryable()), (acted, retry), "{error}");

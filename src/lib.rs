@@ -42,8 +42,8 @@ pub use rest::{
 };
 pub use rust_decimal::Decimal;
 pub use symbol::{Asset, ClientOrderId, OrderId, Symbol};
-pub use ws::wire::{AuthAck, Message, Refused, SubAck};
+pub use ws::wire::{AuthAck, Message, Refused, RequestAnswer, SubAck};
 pub use ws::{
-    Channel, CloseReason, Direction, Event, Iter, Lag, Outage, Stream, StreamBuilder, StreamHandle, SubscriptionFailed,
-    Timed, Undecodable, Unknown,
+    Authentication, Channel, CloseReason, Direction, Event, Iter, Lag, MessageLimits, Outage, Reply, Stream,
+    StreamBuilder, StreamHandle, SubscriptionFailed, Timed, Undecodable, Unknown,
 };

@@ -377,6 +377,20 @@ pub(crate) struct CancelBody {
     time: u64,
 }
 
+impl OrderBody {
+    /// The client's id.
+    pub(crate) fn id(&self) -> ClientOrderId {
+        self.id
+    }
+}
+
+impl CancelBody {
+    /// The client's id of the cancel.
+    pub(crate) fn id(&self) -> ClientOrderId {
+        self.id
+    }
+}
+
 fn id_or_random(id: Option<ClientOrderId>) -> Result<ClientOrderId, InvalidInput> {
     id.map_or_else(ClientOrderId::random, Ok)
 }

@@ -8,24 +8,26 @@ use crate::de;
 use crate::label::label;
 use crate::symbol::{Asset, OrderId};
 
-/// How much of an asset an account holds, from `GET /G/api/pro/v1/AC/balance`. Amounts are in the asset.
+/// How much of an asset an account holds, from `GET /G/api/pro/v1/AC/balance` or the request `balance` of the stream,
+/// whose short names are read as well. Amounts are in the asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Balance {
     /// The asset (`asset`).
+    #[serde(alias = "a")]
     pub asset: Asset,
     /// All of it (`totalBalance`).
-    #[serde(with = "de::decimal")]
+    #[serde(with = "de::decimal", alias = "tb")]
     pub total_balance: Decimal,
     /// What is not held for open orders (`availableBalance`).
-    #[serde(with = "de::decimal")]
+    #[serde(with = "de::decimal", alias = "ab")]
     pub available_balance: Decimal,
     /// What is borrowed; on margin only (`borrowed`).
-    #[serde(default, with = "de::maybe_decimal", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "de::maybe_decimal", skip_serializing_if = "Option::is_none", alias = "brw")]
     pub borrowed: Option<Decimal>,
     /// What is owed for the borrowing; on margin only (`interest`).
-    #[serde(default, with = "de::maybe_decimal", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "de::maybe_decimal", skip_serializing_if = "Option::is_none", alias = "int")]
     pub interest: Option<Decimal>,
 }
 

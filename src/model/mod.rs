@@ -6,6 +6,7 @@ mod level;
 mod market;
 mod order;
 mod rows;
+mod update;
 mod wallet;
 
 pub use account::*;
@@ -14,4 +15,5 @@ pub use level::Level;
 pub use market::*;
 pub use order::*;
 pub use rows::{Rows, Unreadable};
+pub use update::*;
 pub use wallet::*;
