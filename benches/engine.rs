@@ -54,7 +54,7 @@ impl Bench {
                 status: Status::Normal,
             })
             .unwrap();
-        let settings = UserSettings { open_orders: 1_000_000, closed_orders: 1000, internal: false };
+        let settings = UserSettings { open_orders: 1_000_000, closed_orders: 1000, ..UserSettings::default() };
         let [maker, taker] = [(); 2].map(|()| engine.add_user(settings).cash());
         for account in [maker, taker] {
             engine.deposit(account, btc, Decimal::from(1_000_000), 0).unwrap();

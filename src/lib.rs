@@ -1,4 +1,49 @@
-//! A blocking client for the BitMax (AscendEX) Pro API.
+//! A blocking client for the BitMax (AscendEX) Pro API: REST and WebSocket, typed, with exact decimals, without an
+//! async runtime. And, with the feature `sandbox`, an exchange that speaks the same protocol in your process.
+//!
+//! A [`Client`] is made for an [`Endpoint`]: the public exchange by its name, or a sandbox. It is cheap to clone and
+//! shared among threads.
+//!
+//! ```
+//! # #[cfg(feature = "sandbox")] {
+//! use bitmax::{Client, sandbox::Sandbox};
+//!
+//! let sandbox = Sandbox::start()?;
+//! let client = Client::builder(sandbox.endpoint()).build()?;
+//! let ticker = client.market().ticker("BTC/USDT")?;
+//! println!("{} between {:?} and {:?}", ticker.close, ticker.bid, ticker.ask);
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **REST** calls block and answer with the nouns of [`model`]; see [`Market`]. Lists of independent rows come as
+//! [`Rows`](model::Rows): a row that cannot be read does not cost the others.
+//!
+//! **The stream** is one socket with one thread, which delivers an [`Event`] after another: see [`Stream`]. It
+//! keeps the connection alive, makes it anew when it breaks, and subscribes again; each step is told. What cannot be
+//! read is an event too.
+//!
+//! **The book**: an [`OrderBook`] joins the snapshot and the changes that follow it, and is either true or says that it
+//! is not.
+//!
+//! **Errors**: every failure is an [`Error`], which says whether the exchange may have acted
+//! ([`Error::may_have_executed`]) and whether asking again can help ([`Error::is_retryable`]). What is refused here is
+//! refused before anything is sent.
+//!
+//! **Money** is [`Decimal`], read from the digits of the text and never rounded; see [`parse_decimal`]. Sequence
+//! numbers have 64 bits, times are UTC milliseconds.
+//!
+//! # Features
+//!
+//! | feature | default | what |
+//! | --- | --- | --- |
+//! | `rustls` | yes | `https` and `wss` |
+//! | `sandbox` | no | the exchange in the process |
+//!
+//! # Logs
+//!
+//! What happens is told through [`log`]; no key, secret or signature is among it. Two of the crates below this one
+//! print raw bytes at the level `trace` (`tungstenite` and `ureq_proto`): keep them at `info` where that matters.
 
 mod book;
 mod client;
@@ -47,3 +92,8 @@ pub use ws::{
     Authentication, Channel, CloseReason, Direction, Event, Iter, Lag, MessageLimits, Outage, Reply, Stream,
     StreamBuilder, StreamHandle, SubscriptionFailed, Timed, Undecodable, Unknown,
 };
+
+/// The examples of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

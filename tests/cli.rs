@@ -3,6 +3,10 @@
 //! `cargo test` builds the examples; `cargo test --test cli` alone does not: run `cargo build --examples` before.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "support/raw_private.rs"]
+mod private;
+#[path = "support/raw.rs"]
+mod raw;
 mod support;
 
 use std::process::Command;
@@ -347,6 +351,18 @@ impl Drop for SandboxProgram {
 fn lines(run: &Run) -> Vec<Value> {
     assert_eq!(run.status, 0, "{}", run.err);
     run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn the_sandbox_tells_its_credentials() {
+    let sandbox = SandboxProgram::start(&["--seed", "5"]);
+    let text = |name: &str| sandbox.addresses[name].as_str().unwrap();
+    let port = text("rest").rsplit(':').next().unwrap().parse().unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis().to_string();
+    let signature = private::sign(text("secret").as_bytes(), &format!("{now}+info"));
+    let headers = [("x-auth-key", text("key")), ("x-auth-timestamp", &now), ("x-auth-signature", &signature)];
+    let info = raw::Http::connect(port).request("GET", "/api/pro/v1/info", &headers, "").data();
+    assert_eq!(info["viewPermission"], true);
 }
 
 #[test]

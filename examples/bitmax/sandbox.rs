@@ -27,7 +27,7 @@ pub(crate) struct SandboxCommand {
 }
 
 impl SandboxCommand {
-    /// Prints one line with the addresses, then serves.
+    /// Prints one line with the addresses and the first user's credentials, then serves.
     pub(crate) fn run(self) -> Result<(), Failure> {
         let mut builder = Sandbox::builder().port(self.port).seed(self.seed);
         if let Some(file) = self.replay {
@@ -40,7 +40,13 @@ impl SandboxCommand {
         };
         let sandbox = builder.start()?;
         let mut out = io::stdout().lock();
-        writeln!(out, "{}", json!({"rest": sandbox.rest_url(), "ws": sandbox.ws_url()}))?;
+        let line = json!({
+            "rest": sandbox.rest_url(),
+            "ws": sandbox.ws_url(),
+            "key": sandbox.api_key(),
+            "secret": sandbox.api_secret(),
+        });
+        writeln!(out, "{line}")?;
         out.flush()?;
         loop {
             std::thread::park();

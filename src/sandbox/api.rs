@@ -2,9 +2,12 @@
 
 mod rows;
 
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 
 use super::http::{Request, Response};
+use super::limits::Limits;
 use super::market::{INTERVALS, Interval, Market};
 use super::wire::{self, Refusal};
 use crate::{Code, Symbol};
@@ -17,21 +20,32 @@ const DEFAULT_BARS: u64 = 10;
 const MAX_TRADES: u64 = 100;
 
 /// Answers a call, whatever it is. A refusal comes with status 200, as most do on the live exchange.
-pub(crate) fn answer(market: &Market, request: &Request, now: u64) -> Response {
+/// The two times are the true one and the one that clients are told.
+pub(crate) fn answer(
+    market: &Market,
+    limits: &Limits,
+    request: &Request,
+    from: IpAddr,
+    [now, told_now]: [u64; 2],
+) -> Response {
     let Some(call) = call(&request.path) else { return Response::plain(404, "no such call") };
     if request.method != "GET" {
         let refusal = Refusal::new(Code::METHOD_NOT_ALLOWED, "HTTP method is not allowed");
         return Response::json(405, wire::failure(&refusal)).with("Allow", "GET");
     }
-    let body = call(&Context { market, request, now }).unwrap_or_else(|refusal| wire::failure(&refusal));
+    let body = call(&Context { market, limits, request, from, now, told_now })
+        .unwrap_or_else(|refusal| wire::failure(&refusal));
     Response::json(200, body)
 }
 
 /// What a call can look at.
 struct Context<'a> {
     market: &'a Market,
+    limits: &'a Limits,
     request: &'a Request,
+    from: IpAddr,
     now: u64,
+    told_now: u64,
 }
 
 type Call = fn(&Context<'_>) -> Result<String, Refusal>;
@@ -57,16 +71,22 @@ fn call(path: &str) -> Option<Call> {
     })
 }
 
+/// A whole number among the parameters that may be missing, but not malformed.
+///
+/// # Errors
+/// `INVALID_NUM_FORMAT`.
+pub(super) fn number(request: &Request, name: &str) -> Result<Option<u64>, Refusal> {
+    let malformed = |text| Refusal::new(Code::INVALID_NUM_FORMAT, format!("Invalid {name}: {text} is no whole number"));
+    request.param(name).map(|text| text.parse().map_err(|_| malformed(text))).transpose()
+}
+
 impl Context<'_> {
     fn missing(name: &str) -> Refusal {
         Refusal::new(Code::INVALID_ARGUMENT, format!("Missing parameter: {name}"))
     }
 
-    /// A whole number that may be missing, but not malformed.
     fn number(&self, name: &str) -> Result<Option<u64>, Refusal> {
-        let malformed =
-            |text| Refusal::new(Code::INVALID_NUM_FORMAT, format!("Invalid {name}: {text} is no whole number"));
-        self.request.param(name).map(|text| text.parse().map_err(|_| malformed(text))).transpose()
+        number(self.request, name)
     }
 
     /// How many are wanted: at least one, and no more than there may be.
@@ -159,26 +179,40 @@ fn trades(cx: &Context<'_>) -> Result<String, Refusal> {
     Ok(wire::success(wire::trades("trades", None, symbol, cx.market.trades(symbol, count))))
 }
 
-/// The address that limits are asked for: by default the asker's, which on loopback is always the same.
-fn address<'a>(cx: &'a Context<'_>) -> &'a str {
-    cx.request.param("ip").unwrap_or("127.0.0.1")
+/// The address that limits are asked for: by default the asker's.
+fn address(cx: &Context<'_>) -> Result<IpAddr, Refusal> {
+    let Some(text) = cx.request.param("ip") else { return Ok(cx.from) };
+    text.parse().map_err(|_| Refusal::new(Code::INVALID_ARGUMENT, format!("Invalid ip: {text}")))
+}
+
+/// How it stands with an address, and until when it is banned, -1 for not at all.
+fn ban_status(cx: &Context<'_>, address: IpAddr) -> serde_json::Map<String, Value> {
+    let ban = cx.limits.banned(address, cx.now);
+    let row = json!({
+        "isBanned": ban.is_some(),
+        "bannedUntil": ban.map_or(json!(-1), |ban| json!(ban.until)),
+        "violationCode": ban.map_or(Code::new(0), |ban| ban.code),
+        "reason": ban.map_or("", |ban| &ban.reason),
+    });
+    // cannot fail: an object was written
+    row.as_object().cloned().unwrap_or_default()
 }
 
 fn risk_limits_v1(cx: &Context<'_>) -> Result<String, Refusal> {
-    Ok(wire::success(json!({
-        "ip": address(cx),
-        "webSocket": {
-            "windowSizeInMinutes": 5, "maxNumRequests": 45, "maxSessionPerIp": 30,
-            "isBanned": false, "bannedUntil": -1, "violationCode": 0, "reason": "",
-        },
-    })))
+    let ip = address(cx)?;
+    let mut figures = ban_status(cx, ip);
+    for (name, figure) in [("windowSizeInMinutes", 5), ("maxNumRequests", 45), ("maxSessionPerIp", 30)] {
+        figures.insert(name.into(), figure.into());
+    }
+    Ok(wire::success(json!({"ip": ip, "webSocket": figures})))
 }
 
 fn risk_limits_v2(cx: &Context<'_>) -> Result<String, Refusal> {
+    let ip = address(cx)?;
     Ok(wire::success(json!({
-        "ip": address(cx),
+        "ip": ip,
         "webSocket": {
-            "status": {"isBanned": false, "bannedUntil": -1, "violationCode": 0, "reason": ""},
+            "status": ban_status(cx, ip),
             "limits": {"maxWebSocketSessionsPerIpAccountGroup": 20, "maxWebSocketSessionsPerIpTotal": 300},
             "messageThreshold": {
                 "level1OpThreshold": {
@@ -208,6 +242,6 @@ fn risk_limits_v2(cx: &Context<'_>) -> Result<String, Refusal> {
 
 fn exchange_info(cx: &Context<'_>) -> Result<String, Refusal> {
     let sent = cx.number("requestTime")?.ok_or_else(|| Context::missing("requestTime"))?;
-    let latency = i64::try_from(i128::from(cx.now) - i128::from(sent)).unwrap_or(i64::MIN);
-    Ok(wire::success(json!({"requestTimeEcho": sent, "requestReceiveAt": cx.now, "latency": latency})))
+    let latency = i64::try_from(i128::from(cx.told_now) - i128::from(sent)).unwrap_or(i64::MIN);
+    Ok(wire::success(json!({"requestTimeEcho": sent, "requestReceiveAt": cx.told_now, "latency": latency})))
 }

@@ -3,6 +3,10 @@
 //! What is not here on purpose: chunked bodies and `Expect` (no client of this exchange sends either),
 //! compression, and anything of HTTP/1.0 but the closing of the connection.
 
+use std::borrow::Cow;
+
+use super::faults::Reply;
+
 /// The longest request line and headers together, in bytes.
 pub(crate) const MAX_HEAD: usize = 16 * 1024;
 /// The longest body, in bytes.
@@ -44,6 +48,11 @@ impl Request {
             .filter(|(n, _)| n == name)
             .flat_map(|(_, value)| value.split(','))
             .any(|item| item.trim().eq_ignore_ascii_case(word))
+    }
+
+    /// What this is called where faults are injected.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", if self.is_upgrade() { "UPGRADE" } else { &self.method }, self.path)
     }
 
     /// Whether the client asks to speak WebSocket from here on.
@@ -186,32 +195,39 @@ fn percent_decode(text: &str) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Response {
     pub(crate) status: u16,
-    headers: Vec<(&'static str, String)>,
+    headers: Vec<(Cow<'static, str>, String)>,
     pub(crate) body: Vec<u8>,
 }
 
 impl Response {
     /// JSON with a status.
     pub(crate) fn json(status: u16, body: String) -> Self {
-        Self { status, headers: vec![("Content-Type", "application/json".into())], body: body.into_bytes() }
+        Self { status, headers: vec![("Content-Type".into(), "application/json".into())], body: body.into_bytes() }
     }
 
     /// A line of text with a status.
     pub(crate) fn plain(status: u16, text: &str) -> Self {
         let body = format!("{text}\n").into_bytes();
-        Self { status, headers: vec![("Content-Type", "text/plain; charset=utf-8".into())], body }
+        Self { status, headers: vec![("Content-Type".into(), "text/plain; charset=utf-8".into())], body }
     }
 
     /// The answer that ends HTTP on a connection and begins WebSocket.
     pub(crate) fn switch_to_websocket(accept_key: String) -> Self {
-        let headers = vec![("Upgrade", "websocket".into()), ("Sec-WebSocket-Accept", accept_key)];
+        let headers = vec![("Upgrade".into(), "websocket".into()), ("Sec-WebSocket-Accept".into(), accept_key)];
         Self { status: 101, headers, body: Vec::new() }
     }
 
     /// The same with one more header.
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.push((name, value.to_owned()));
+        self.headers.push((name.into(), value.to_owned()));
         self
+    }
+
+    /// A page with a status, as of the content network in front of the live exchange.
+    pub(crate) fn page(status: u16, text: &str) -> Self {
+        let body = format!("<!DOCTYPE html>\n<html><head><title>{status}</title></head><body>{text}</body></html>\n");
+        let headers = vec![("Content-Type".into(), "text/html; charset=UTF-8".into())];
+        Self { status, headers, body: body.into_bytes() }
     }
 
     /// The whole answer, to be written at once.
@@ -241,6 +257,13 @@ impl Response {
     }
 }
 
+impl From<&Reply> for Response {
+    fn from(reply: &Reply) -> Self {
+        let headers = reply.headers.iter().map(|(name, value)| (name.clone().into(), value.clone()));
+        Self { status: reply.status, headers: headers.collect(), body: reply.body.clone() }
+    }
+}
+
 fn reason_phrase(status: u16) -> &'static str {
     match status {
         101 => "Switching Protocols",
@@ -256,6 +279,8 @@ fn reason_phrase(status: u16) -> &'static str {
         426 => "Upgrade Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
         503 => "Service Unavailable",
         _ => "Other",
     }

@@ -6,20 +6,57 @@
 //! assert!(sandbox.rest_url().starts_with("http://127.0.0.1:"));
 //! # Ok::<(), bitmax::sandbox::SandboxError>(())
 //! ```
+//!
+//! # Faults
+//!
+//! Whatever can go wrong on the way to an exchange can be made to go wrong here: [`Sandbox::inject`].
+//!
+//! ```
+//! use bitmax::sandbox::{Break, Fault, Reply, Sandbox};
+//! # let sandbox = Sandbox::start()?;
+//! // The next order is placed, but the client does not hear of it.
+//! let lost = sandbox.inject(Fault::LoseAnswer.at("POST */order"));
+//! // Three times the stream cannot be had.
+//! sandbox.inject(Fault::Refuse(Reply::new(502)).at("UPGRADE *").times(3));
+//! // One change of the book in ten goes missing.
+//! sandbox.inject(Fault::LoseMessage.at("depth:BTC/USDT").always().probability(0.1));
+//! // And every session ends within the next thousand bytes.
+//! for session in sandbox.sessions() {
+//!     session.break_off(Break::After(1000));
+//! }
+//! assert_eq!(lost.hits(), 0);
+//! # Ok::<(), bitmax::sandbox::SandboxError>(())
+//! ```
+//!
+//! A rule says with a pattern what goes wrong. Everything that a client does or is told has a name; in a pattern `*`
+//! stands for any run of characters, and the rest is taken as it is.
+//!
+//! | what | its name |
+//! | --- | --- |
+//! | a REST call | `POST /0/api/pro/v1/cash/order`: method and path, without the query |
+//! | an upgrade to the stream | `UPGRADE /0/api/pro/v1/stream` |
+//! | a message of the client on the stream | `ping`, `pong`, `auth`, `sub depth:BTC/USDT`, `unsub depth`, `req place-order`: actions in lower case |
+//! | what the server sends to subscribers | its channel: `depth:BTC/USDT`, `bar:1:BTC/USDT`, `order:<account id>` |
 
+mod accounts;
 mod api;
 mod channel;
 mod clock;
+mod control;
 // Public for the benchmark only; no part of the crate's API.
 #[doc(hidden)]
 pub mod engine;
 mod exchange;
+mod faults;
 mod http;
+mod limits;
 mod market;
+mod product;
 mod products;
 mod replay;
 mod server;
 mod sessions;
+mod user;
 mod wire;
 
 use std::fmt;
@@ -28,12 +65,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use accounts::{Permission, UnknownOrder};
 use clock::Clock;
+pub use control::{InjectedFault, StreamSession};
+pub use engine::{Commission, OrderStatus, OrderType, Side, TimeInForce};
 use exchange::Exchange;
+pub use faults::{Break, Fault, Reply, Rule};
+pub use product::ProductOptions;
 use replay::Recording;
 use server::Server;
+pub use user::{Balance, Order, OrderRequest, Supply, User, UserOptions};
 
-use crate::Endpoint;
+use crate::{Code, Endpoint};
 
 /// How fast a recording is played. The seeded market always moves in real time.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -81,6 +124,13 @@ pub enum SandboxError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The exchange refused what a handle asked of it.
+    Refused {
+        /// The code that a client would have got.
+        code: Code,
+        /// Why, for people.
+        message: String,
+    },
 }
 
 impl fmt::Display for SandboxError {
@@ -94,6 +144,7 @@ impl fmt::Display for SandboxError {
             }
             Self::InvalidRecording { path: None, reason } => write!(f, "not a recording: {reason}"),
             Self::InvalidSetting { field, problem } => write!(f, "{field}: {problem}"),
+            Self::Refused { code, message } => write!(f, "refused: {code} {message}"),
         }
     }
 }
@@ -102,7 +153,7 @@ impl std::error::Error for SandboxError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Listen { source, .. } | Self::Thread(source) | Self::ReadRecording { source, .. } => Some(source),
-            Self::InvalidRecording { .. } | Self::InvalidSetting { .. } => None,
+            Self::InvalidRecording { .. } | Self::InvalidSetting { .. } | Self::Refused { .. } => None,
         }
     }
 }
@@ -115,6 +166,8 @@ pub(crate) struct Settings {
     speed: Speed,
     ping_interval: u64,
     snapshot_delay: u64,
+    acceptance_window: u64,
+    unknown_order: UnknownOrder,
 }
 
 /// Where a recording comes from.
@@ -214,7 +267,10 @@ impl SandboxBuilder {
         };
         let clock = self.start_time.map_or_else(Clock::wall, Clock::stopped);
         let exchange = Exchange::new(self.settings, clock.now());
-        Ok(Sandbox { server: Server::start(self.port, exchange, clock, self.max_unread)? })
+        let server = Server::start(self.port, exchange, clock, self.max_unread)?;
+        let user = User::add(server.desk(), UserOptions::new());
+        user::endow(&user)?;
+        Ok(Sandbox { server, user })
     }
 }
 
@@ -237,6 +293,7 @@ fn load(source: Source) -> Result<Recording, SandboxError> {
 #[derive(Debug)]
 pub struct Sandbox {
     server: Server,
+    user: User,
 }
 
 impl Sandbox {
@@ -250,8 +307,15 @@ impl Sandbox {
 
     /// Settings for a sandbox, each at its default.
     pub fn builder() -> SandboxBuilder {
-        let settings =
-            Settings { seed: 1, recording: None, speed: Speed::default(), ping_interval: 15_000, snapshot_delay: 50 };
+        let settings = Settings {
+            seed: 1,
+            recording: None,
+            speed: Speed::default(),
+            ping_interval: 15_000,
+            snapshot_delay: 50,
+            acceptance_window: accounts::ACCEPTANCE_WINDOW,
+            unknown_order: UnknownOrder::default(),
+        };
         SandboxBuilder { port: 0, start_time: None, replay: None, max_unread: 8 * 1024 * 1024, settings }
     }
 

@@ -10,7 +10,7 @@ use crate::{Asset, Symbol};
 #[derive(Debug, Clone)]
 pub(crate) struct ListedAsset {
     pub(crate) asset: Asset,
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// Digits after the point in deposits and withdrawals.
     pub(crate) native_scale: u32,
     pub(crate) chains: &'static [&'static str],
@@ -24,8 +24,9 @@ pub(crate) struct ListedAsset {
 #[derive(Debug, Clone)]
 pub(crate) struct ListedProduct {
     pub(crate) spec: ProductSpec,
-    pub(crate) domain: &'static str,
-    /// Trades a minute, about.
+    /// What it is listed under: the quote asset, or `USDS` for those of dollars.
+    pub(crate) domain: Asset,
+    /// Trades a minute that the market's own participants make, about; 0: they leave it alone.
     pub(crate) activity: u32,
 }
 
@@ -71,11 +72,17 @@ fn decimal((digits, scale): Digits) -> Decimal {
     Decimal::new(digits, scale)
 }
 
+/// What products of a quote asset are listed under.
+pub(crate) fn domain(quote: Asset) -> Asset {
+    let dollars = Asset::new("USDS").ok().filter(|_| quote.as_str() == "USDT");
+    dollars.unwrap_or(quote)
+}
+
 /// The assets, in the order of listing.
 pub(crate) fn assets() -> Vec<ListedAsset> {
     let rows = ASSETS.iter().filter_map(|&(code, name, native_scale, chains, fee, usdt)| {
         let asset = Asset::new(code).ok()?;
-        let (withdrawal_fee, usdt) = (decimal(fee), decimal(usdt));
+        let (name, withdrawal_fee, usdt) = (name.to_owned(), decimal(fee), decimal(usdt));
         Some(ListedAsset { asset, name, native_scale, chains, withdrawal_fee, usdt })
     });
     rows.collect()
@@ -104,8 +111,7 @@ pub(crate) fn products() -> Vec<ListedProduct> {
             margin_tradable,
             status: Status::Normal,
         };
-        let domain = if quote == "USDT" { "USDS" } else { quote };
-        Some(ListedProduct { spec, domain, activity })
+        Some(ListedProduct { domain: domain(spec.quote), spec, activity })
     });
     rows.collect()
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::engine::{Bbo, Fixed, Level, Trade};
+use super::engine::{self, Bbo, Fixed, Level, Trade};
 use super::market::{Bar, Interval, Sides};
 use crate::{Asset, Code, Symbol};
 
@@ -24,8 +24,20 @@ impl Refusal {
         Self::new(Code::SYMBOL_ERROR, format!("Unable to handle symbol {symbol}"))
     }
 
-    fn reason(&self) -> &'static str {
+    /// The reference's name of the code.
+    pub(crate) fn reason(&self) -> &'static str {
         self.code.name().unwrap_or("UNKNOWN_ERROR")
+    }
+}
+
+impl From<engine::Refusal> for Refusal {
+    /// A duplicate has no code of its own: where it cannot be told as `errorCode`, it is an invalid id.
+    fn from(refusal: engine::Refusal) -> Self {
+        let code = match refusal {
+            engine::Refusal::DupNewCoid => Code::INVALID_ORDER_ID,
+            other => Code::new(i64::from(other.code())),
+        };
+        Self::new(code, refusal.message())
     }
 }
 
@@ -38,13 +50,16 @@ pub(crate) struct ClientMessage {
     pub(crate) id: Option<Value>,
     pub(crate) ch: String,
     pub(crate) action: String,
+    /// No JSON object at all.
+    pub(crate) is_malformed: bool,
     args: Value,
 }
 
 impl ClientMessage {
-    /// `None` when the text is no JSON object.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let Value::Object(mut fields) = serde_json::from_str(text).ok()? else { return None };
+    pub(crate) fn parse(text: &str) -> Self {
+        let Ok(Value::Object(mut fields)) = serde_json::from_str(text) else {
+            return Self { is_malformed: true, ..Self::default() };
+        };
         let mut word = |name| match fields.remove(name) {
             Some(Value::String(text)) => text,
             _ => String::new(),
@@ -52,7 +67,13 @@ impl ClientMessage {
         let (op, ch, action) = (word("op"), word("ch"), word("action"));
         let id = fields.remove("id").filter(|id| !id.is_null());
         let args = fields.remove("args").unwrap_or_default();
-        Some(Self { op, id, ch, action, args })
+        Self { op, id, ch, action, args, is_malformed: false }
+    }
+
+    /// What this is called where faults are injected.
+    pub(crate) fn name(&self) -> String {
+        let subject = if self.op == "req" { self.action.to_ascii_lowercase() } else { self.ch.clone() };
+        format!("{} {subject}", self.op).trim_end().to_owned()
     }
 
     /// A text among the arguments.

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -57,9 +57,39 @@ impl Http {
         self.socket.write_all(bytes).unwrap();
     }
 
-    pub(crate) fn get(&mut self, target: &str) -> Answer {
+    pub(crate) fn ask(&mut self, target: &str) {
         self.write(format!("GET {target} HTTP/1.1\r\nHost: sandbox\r\n\r\n").as_bytes());
+    }
+
+    pub(crate) fn get(&mut self, target: &str) -> Answer {
+        self.ask(target);
         self.answer()
+    }
+
+    pub(crate) fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut text = format!("{method} {target} HTTP/1.1\r\nHost: sandbox\r\n");
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        self.write(format!("{text}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+        self.answer()
+    }
+
+    /// Says nothing more, and gives all that still comes until the server closes the connection.
+    pub(crate) fn rest(mut self) -> Vec<u8> {
+        self.socket.shutdown(Shutdown::Write).unwrap();
+        while self.read_more() > 0 {}
+        self.unread
+    }
+
+    pub(crate) fn ask_upgrade(&mut self, path: &str) {
+        self.write(
+            format!(
+                "GET {path} HTTP/1.1\r\nHost: sandbox\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            .as_bytes(),
+        );
     }
 
     /// The next answer.
@@ -88,11 +118,26 @@ impl Http {
         self.unread.is_empty() && self.read_more() == 0
     }
 
+    /// All that comes until the server closes the connection.
+    pub(crate) fn until_closed(mut self) -> Vec<u8> {
+        while self.read_more() > 0 {}
+        self.unread
+    }
+
     fn read_more(&mut self) -> usize {
         let mut chunk = [0; 4096];
         let n = self.socket.read(&mut chunk).unwrap();
         self.unread.extend_from_slice(&chunk[..n]);
         n
+    }
+}
+
+/// Waits until something holds.
+pub(crate) fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let end = std::time::Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(std::time::Instant::now() < end, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -117,6 +162,13 @@ impl Stream {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let (stream, _) = tungstenite::client(format!("ws://127.0.0.1:{port}{path}"), socket).unwrap();
         Self(stream)
+    }
+
+    /// Asks for the stream and gives the answer that refuses it.
+    pub(crate) fn refused(port: u16, path: &str) -> Answer {
+        let mut http = Http::connect(port);
+        http.ask_upgrade(path);
+        http.answer()
     }
 
     /// Takes over a socket on which the upgrade was done by hand.
@@ -162,6 +214,24 @@ impl Stream {
     pub(crate) fn ask(&mut self, text: &str) -> Value {
         self.send(text);
         self.json()
+    }
+
+    /// The next so many texts.
+    pub(crate) fn texts(&mut self, count: usize) -> Vec<String> {
+        (0..count).map(|_| self.text()).collect()
+    }
+
+    /// The bytes that come, as they are, until the server cuts the connection. Nothing may have been read ahead.
+    pub(crate) fn until_cut(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.0.get_mut().read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// Says nothing more; otherwise as [`until_cut`](Self::until_cut).
+    pub(crate) fn until_silent(&mut self) -> Vec<u8> {
+        self.0.get_ref().shutdown(Shutdown::Write).unwrap();
+        self.until_cut()
     }
 
     /// The texts up to and without the close frame.

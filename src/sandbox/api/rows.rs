@@ -21,9 +21,9 @@ fn text<S: Serializer>(decimal: &Decimal, serializer: S) -> Result<S::Ok, S::Err
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct AssetV1 {
+pub(super) struct AssetV1<'a> {
     asset_code: Asset,
-    asset_name: &'static str,
+    asset_name: &'a str,
     precision_scale: u32,
     native_scale: u32,
     #[serde(serialize_with = "text")]
@@ -33,11 +33,11 @@ pub(super) struct AssetV1 {
     status: &'static str,
 }
 
-impl AssetV1 {
-    pub(super) fn of(asset: &ListedAsset) -> Self {
+impl<'a> AssetV1<'a> {
+    pub(super) fn of(asset: &'a ListedAsset) -> Self {
         Self {
             asset_code: asset.asset,
-            asset_name: asset.name,
+            asset_name: &asset.name,
             precision_scale: PRECISION,
             native_scale: asset.native_scale,
             withdrawal_fee: asset.withdrawal_fee,
@@ -53,9 +53,9 @@ fn min_withdrawal(asset: &ListedAsset) -> Decimal {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct AssetV2 {
+pub(super) struct AssetV2<'a> {
     asset_code: Asset,
-    asset_name: &'static str,
+    asset_name: &'a str,
     precision_scale: u32,
     native_scale: u32,
     block_chain: Vec<Chain>,
@@ -76,8 +76,8 @@ struct Chain {
     num_confirmations: u32,
 }
 
-impl AssetV2 {
-    pub(super) fn of(asset: &ListedAsset) -> Self {
+impl<'a> AssetV2<'a> {
+    pub(super) fn of(asset: &'a ListedAsset) -> Self {
         let chain = |name: &&'static str| Chain {
             chain_name: name,
             withdraw_fee: asset.withdrawal_fee,
@@ -89,7 +89,7 @@ impl AssetV2 {
         };
         Self {
             asset_code: asset.asset,
-            asset_name: asset.name,
+            asset_name: &asset.name,
             precision_scale: PRECISION,
             native_scale: asset.native_scale,
             block_chain: asset.chains.iter().map(chain).collect(),
@@ -160,7 +160,7 @@ impl ProductV1 {
 pub(super) struct CategoryProduct {
     symbol: Symbol,
     display_name: Symbol,
-    domain: &'static str,
+    domain: Asset,
     trading_start_time: u64,
     collapse_decimals: String,
     #[serde(serialize_with = "text")]

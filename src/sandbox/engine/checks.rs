@@ -74,7 +74,10 @@ impl Engine {
         let enough = if order.order_type == OrderType::Market {
             let best = listing.crossing(order.side, None).ok_or(Refusal::NoMarketPrice)?;
             match order.side {
-                Side::Buy => product.affordable(available, best) > 0,
+                Side::Buy => {
+                    let percent = self.orders.settings(checked.account).fee_percent;
+                    product.affordable(available, best, percent) > 0
+                }
                 Side::Sell => product.hold(order.side, None, checked.lots) <= available,
             }
         } else {

@@ -136,6 +136,11 @@ impl Rate {
         i128::from(self.0)
     }
 
+    /// So many percent of this rate, at most all of it; rounded down to 10⁻⁹.
+    pub(super) fn percent(self, percent: u32) -> Self {
+        Self((u64::from(self.0) * u64::from(percent.min(100)) / 100) as u32)
+    }
+
     /// This share of an amount, rounded down to a whole unit.
     pub(super) fn of(self, amount: Fixed) -> Fixed {
         Fixed(amount.0 * self.units() / Self::ONE)
@@ -171,6 +176,10 @@ mod tests {
             assert_eq!(Rate::from_decimal(bad.parse().unwrap()), None, "{bad}");
         }
         let third = Rate(333_333_333);
+        assert_eq!(
+            [0, 50, 100, 101].map(|percent| third.percent(percent).units()),
+            [0, 166_666_666, 333_333_333, 333_333_333]
+        );
         assert_eq!(third.of(Fixed(10)), Fixed(3));
     }
 

@@ -75,6 +75,11 @@ impl Ledger {
         self.pots.iter().enumerate().map(|(ix, pot)| (pot.asset, AssetIx(ix)))
     }
 
+    /// What all accounts together have of an asset.
+    pub(super) fn sum(&self, asset: AssetIx) -> Fixed {
+        self.balances.iter().filter_map(|row| row.get(asset.0)).map(|balance| balance.total).sum()
+    }
+
     pub(super) fn fees(&self, asset: AssetIx) -> Fixed {
         self.pots.get(asset.0).map_or(Fixed::ZERO, |pot| pot.fees)
     }

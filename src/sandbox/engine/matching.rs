@@ -183,6 +183,7 @@ impl Engine {
         let (product, side, account) = (entry.product, entry.order.side, entry.account);
         let user = entry.order.account.user;
         let spends_available = side == Side::Buy && entry.limit.is_none();
+        let percent = self.orders.settings(account).fee_percent;
         loop {
             let listing = &self.listings[product];
             let maker = listing.side(side.opposite()).first(ticks)?;
@@ -192,7 +193,7 @@ impl Engine {
             let mut lots = self.orders[ix].open.min(self.orders[maker].open);
             if spends_available {
                 let available = self.ledger[(account, listing.product.quote)].available();
-                lots = lots.min(listing.product.affordable(available, ticks));
+                lots = lots.min(listing.product.affordable(available, ticks, percent));
                 if lots == 0 {
                     return Some(Taken::Stopped(ErrorCode::InsufficientBalance));
                 }
@@ -233,11 +234,12 @@ impl Engine {
 
     /// One order's side of a trade: quantities, money, fee, hold.
     fn settle(&mut self, ix: OrderIx, ticks: u64, lots: u64, maker: bool) -> Fill {
+        let percent = self.orders.settings(self.orders[ix].account).fee_percent;
         let entry = &mut self.orders[ix];
         let product = &self.listings[entry.product].product;
         let (account, side) = (entry.account, entry.order.side);
         let (quantity, notional) = (product.qty(u128::from(lots)), product.notional(ticks, lots));
-        let fee = product.fee(side, maker, quantity, notional);
+        let fee = product.fee(side, maker, percent, quantity, notional);
         let fill = Fill { price: product.price(ticks), quantity, notional, fee, maker };
 
         entry.open -= lots;

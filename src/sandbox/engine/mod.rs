@@ -22,8 +22,9 @@
 //!   its limit price, a stop-market buy for its stop price; the latter gives its hold back as it enters.
 //! - **Holds**: a buy holds `price × quantity`, and the reserve rate on top where the commission is `Quote`; a sell holds the
 //!   quantity, and the reserve rate on top where it is `Base`. With every fill the hold becomes that of what is open.
-//! - **Fees** are taken from each fill. They and the reserve are rounded down to 12 digits after the point, which for
-//!   usual products is exact; so the hold always covers the fees, however the order is cut into fills.
+//! - **Fees** are taken from each fill; a user with a discount pays so many percent of the product's rate. They and the
+//!   reserve are rounded down to 12 digits after the point, which for usual products is exact; so the hold always covers the
+//!   fees, however the order is cut into fills.
 //! - **Margin accounts** trade what they have: what is borrowed and owed in interest are figures set from outside.
 //! - **Halted products** take no orders; what is open stays, and can be cancelled.
 //! - **Ids** are refused while an order of the same id is open or remembered, of whatever account.

@@ -267,17 +267,20 @@ impl Product {
     }
 
     /// The fee for a trade of an order, in the asset in which it is charged; a fraction of 10⁻¹² is not charged.
-    pub(super) fn fee(&self, side: Side, maker: bool, quantity: Fixed, notional: Fixed) -> Fixed {
+    /// `percent`: what the user pays of the product's rate.
+    pub(super) fn fee(&self, side: Side, maker: bool, percent: u32, quantity: Fixed, notional: Fixed) -> Fixed {
         let rate = if maker { self.maker_fee } else { self.taker_fee };
-        rate.of(if self.fee_asset(side).0 == self.base { quantity } else { notional })
+        rate.percent(percent).of(if self.fee_asset(side).0 == self.base { quantity } else { notional })
     }
 
-    /// The most lots that an amount of the quote asset buys at a price, the taker's fee included.
-    pub(super) fn affordable(&self, amount: Fixed, ticks: u64) -> u64 {
+    /// The most lots that an amount of the quote asset buys at a price, the taker's fee included, of which the user
+    /// pays so many percent.
+    pub(super) fn affordable(&self, amount: Fixed, ticks: u64, percent: u32) -> u64 {
+        let taker_fee = self.taker_fee.percent(percent);
         let lot = i128::from(ticks) * self.notional_unit;
         let lots = match self.commission {
             // The most lots with lots × lot × (1 + fee) < amount + 1 unit, as the fee is rounded down.
-            Commission::Quote => ((amount.units() + 1) * Rate::ONE - 1) / (lot * (Rate::ONE + self.taker_fee.units())),
+            Commission::Quote => ((amount.units() + 1) * Rate::ONE - 1) / (lot * (Rate::ONE + taker_fee.units())),
             Commission::Base | Commission::Received => amount.units() / lot,
         };
         u64::try_from(lots).unwrap_or(u64::MAX)

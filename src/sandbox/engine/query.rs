@@ -59,6 +59,11 @@ impl Engine {
         self.ledger.assets().filter_map(move |(name, ix)| Some((name, self.ledger[(account?, ix)])))
     }
 
+    /// What all accounts together have of an asset.
+    pub fn held_by_all(&self, asset: Asset) -> Fixed {
+        self.ledger.asset(asset).map_or(Fixed::ZERO, |ix| self.ledger.sum(ix))
+    }
+
     /// Fees collected in an asset.
     pub fn fees(&self, asset: Asset) -> Fixed {
         self.ledger.asset(asset).map_or(Fixed::ZERO, |ix| self.ledger.fees(ix))

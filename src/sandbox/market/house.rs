@@ -38,7 +38,7 @@ impl House {
         now: u64,
     ) -> Self {
         let mut participant = |open_orders| {
-            let settings = UserSettings { open_orders, closed_orders: 1, internal: true };
+            let settings = UserSettings { open_orders, closed_orders: 1, internal: true, ..UserSettings::default() };
             let account = engine.add_user(settings).cash();
             for asset in [spec.base, spec.quote] {
                 endow(engine, account, asset, now);

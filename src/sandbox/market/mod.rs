@@ -11,10 +11,11 @@ mod price;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::channel;
-use super::engine::{self, Bbo, Engine, Event, Fixed, Trade};
+use super::engine::{self, Bbo, Engine, Event, Fixed, InvalidProduct, ProductSpec, Trade};
 use super::products::{self, ListedAsset, ListedProduct};
 use super::wire::{self, Refusal};
 use crate::{Code, Symbol};
@@ -23,7 +24,8 @@ use bars::{History, Past};
 use depth::Depth;
 pub(crate) use depth::Sides;
 use house::House;
-use price::{Path, Random, blend, hash};
+use price::Path;
+pub(crate) use price::{Random, blend, hash};
 
 /// Time between two moves of the house, ms.
 const STEP: u64 = 100;
@@ -59,10 +61,13 @@ pub(crate) struct Market {
     engine: Engine,
     assets: Vec<(ListedAsset, Path)>,
     boards: Vec<Board>,
+    seed: u64,
     /// When the next step is due, and how many there were.
     next_step: u64,
     steps: u64,
     publications: Vec<Publication>,
+    /// What happened to orders and balances, the house's too.
+    account_events: Vec<Event>,
 }
 
 /// One product and what is told of it.
@@ -70,7 +75,8 @@ pub(crate) struct Market {
 struct Board {
     listed: ListedProduct,
     past: Past,
-    house: House,
+    /// The market's own participants, where they trade it.
+    house: Option<House>,
     history: History,
     depth: Depth,
     recent: VecDeque<Trade>,
@@ -86,24 +92,89 @@ impl Market {
         let begin = now.saturating_sub(WARM_UP * STEP);
         // Like the live exchange's: beyond what a float holds.
         let mut engine = Engine::new(engine::Settings { first_sn: 8_159_711, first_trade: (1 << 57) + begin });
-        let assets: Vec<_> = products::assets()
-            .into_iter()
-            .map(|listed| {
-                let centre = Fixed::from_decimal(listed.usdt).unwrap_or_default();
-                let path = Path::new(seed, listed.asset.as_str(), centre);
-                (listed, path)
-            })
-            .collect();
+        let assets: Vec<_> = products::assets().into_iter().map(|listed| with_path(seed, listed)).collect();
         let boards = products::products()
             .into_iter()
-            .filter_map(|listed| Board::open(&mut engine, &assets, listed, seed, begin))
+            .filter_map(|listed| {
+                let since = (begin - begin % PAST_STEP).saturating_sub(PAST);
+                let opened = Board::open(&mut engine, &assets, &listed, seed, since, begin);
+                opened.inspect_err(|e| log::error!("{} is not listed: {e}", listed.spec.symbol)).ok()
+            })
             .collect();
-        let mut market = Self { engine, assets, boards, next_step: begin, steps: 0, publications: Vec::new() };
+        let mut market = Self {
+            engine,
+            assets,
+            boards,
+            seed,
+            next_step: begin,
+            steps: 0,
+            publications: Vec::new(),
+            account_events: Vec::new(),
+        };
         while market.next_step <= now {
             market.step(market.next_step);
         }
         market.publications.clear();
+        market.account_events.clear();
         market
+    }
+
+    /// Lists one more product. `price`: about what its base asset is worth in the quote asset, should it be new;
+    /// `activity`: trades a minute that the house makes.
+    ///
+    /// # Errors
+    /// [`InvalidProduct`].
+    pub(crate) fn list(
+        &mut self,
+        spec: ProductSpec,
+        price: Decimal,
+        activity: u32,
+        now: u64,
+    ) -> Result<(), InvalidProduct> {
+        let fail = |field, problem| Err(InvalidProduct { field, problem });
+        let Ok(quote) = self.asset(spec.quote.as_str()) else {
+            return fail("symbol", "has a quote asset that is not listed");
+        };
+        let worth = match self.asset(spec.base.as_str()) {
+            Ok(base) => Some(base.usdt),
+            Err(_) => price.checked_mul(quote.usdt),
+        };
+        // Within these no reckoning of prices leaves its range.
+        let Some(usdt) = worth.filter(|worth| (Decimal::new(1, 9)..=Decimal::from(100_000_000)).contains(worth)) else {
+            return fail("price", "is worth less than 10^-9 or more than 10^8 USDT");
+        };
+        if spec.tick_size.checked_mul(quote.usdt).is_none_or(|tick| tick > usdt) {
+            return fail("tick_size", "is above the price");
+        }
+        if spec.lot_size > Decimal::from(10_000) {
+            return fail("lot_size", "is above 10 000");
+        }
+        let base = ListedAsset {
+            asset: spec.base,
+            name: spec.base.to_string(),
+            native_scale: 8,
+            chains: &["Sandbox"],
+            withdrawal_fee: Decimal::ZERO,
+            usdt,
+        };
+        let new = self.asset(spec.base.as_str()).is_err();
+        if new {
+            self.assets.push(with_path(self.seed, base));
+        }
+        let listed = ListedProduct { domain: products::domain(spec.quote), spec, activity };
+        let since = now - now % bars::MINUTE;
+        match Board::open(&mut self.engine, &self.assets, &listed, self.seed, since, now) {
+            Ok(board) => {
+                self.boards.push(board);
+                Ok(())
+            }
+            Err(e) => {
+                if new {
+                    self.assets.pop();
+                }
+                Err(e)
+            }
+        }
     }
 
     /// When there is something to do again.
@@ -133,12 +204,29 @@ impl Market {
         std::mem::take(&mut self.publications)
     }
 
+    /// Lets someone act on the engine. The trades and quotes that come of it are told at once.
+    pub(crate) fn act<T>(&mut self, act: impl FnOnce(&mut Engine) -> T) -> T {
+        let result = act(&mut self.engine);
+        self.listen();
+        for board in &mut self.boards {
+            board.tell(&mut self.publications);
+        }
+        result
+    }
+
+    /// What happened to orders and balances, the house's too, oldest first.
+    pub(crate) fn drain_account_events(&mut self) -> std::vec::Drain<'_, Event> {
+        self.account_events.drain(..)
+    }
+
     fn step(&mut self, now: u64) {
         self.steps += 1;
         self.next_step += STEP;
         for board in &mut self.boards {
             let fair = board.past.ticks(now);
-            board.house.step(&mut self.engine, fair, now);
+            if let Some(house) = &mut board.house {
+                house.step(&mut self.engine, fair, now);
+            }
         }
         self.listen();
         let gathered = self.steps.is_multiple_of(GATHERING);
@@ -161,7 +249,10 @@ impl Market {
                 Event::Trade(trade) => trade.symbol,
                 Event::Level(change) => change.symbol,
                 Event::Bbo(bbo) => bbo.symbol,
-                Event::Order(_) | Event::Balance(_) => continue,
+                Event::Order(_) | Event::Balance(_) => {
+                    self.account_events.push(event);
+                    continue;
+                }
             };
             if let Some(board) = self.boards.iter_mut().find(|board| board.listed.spec.symbol == symbol) {
                 board.listen(event);
@@ -172,6 +263,10 @@ impl Market {
 
 /// What can be asked.
 impl Market {
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     pub(crate) fn assets(&self) -> impl Iterator<Item = &ListedAsset> {
         self.assets.iter().map(|(listed, _)| listed)
     }
@@ -196,6 +291,22 @@ impl Market {
     /// Best bid and offer.
     pub(crate) fn bbo(&self, symbol: Symbol) -> Option<Bbo> {
         self.engine.bbo(symbol)
+    }
+
+    /// The listed asset of this name.
+    ///
+    /// # Errors
+    /// A refusal that names it.
+    pub(crate) fn asset(&self, name: &str) -> Result<&ListedAsset, Refusal> {
+        self.assets().find(|listed| listed.asset.as_str() == name).ok_or_else(|| Refusal::unknown_symbol(name))
+    }
+
+    /// What an asset is worth, in USDT.
+    pub(crate) fn reference_price(&self, asset: &str) -> Option<Fixed> {
+        let (_, path) = self.assets.iter().find(|(listed, _)| listed.asset.as_str() == asset)?;
+        // To the millionth: so much is no news.
+        let price = path.at(self.next_step.saturating_sub(STEP)).units();
+        Some(Fixed::from_units(price - price % 1_000_000))
     }
 
     /// Whether a product is traded.
@@ -242,10 +353,7 @@ impl Market {
                 Some(_) => self.symbol(symbol).map(|_| ()),
                 None => Err(invalid("bar interval")),
             },
-            ["ref-px", asset] => match self.assets().any(|listed| listed.asset.as_str() == *asset) {
-                true => Ok(()),
-                false => Err(Refusal::unknown_symbol(asset)),
-            },
+            ["ref-px", asset] => self.asset(asset).map(|_| ()),
             ["depth-realtime" | "order", ..] => {
                 Err(Refusal::new(Code::AUTHORIZATION_NEEDED, format!("{channel} needs an authenticated session")))
             }
@@ -269,12 +377,7 @@ impl Market {
                 let day = Interval::named("1d")?;
                 wire::json(&wire::bar("summary", board.listed.spec.symbol, day, &board.day()?))
             }
-            "ref-px" => {
-                let (listed, path) = self.assets.iter().find(|(listed, _)| listed.asset.as_str() == argument)?;
-                // To the millionth: so much is no news.
-                let price = path.at(self.next_step.saturating_sub(STEP)).units();
-                wire::reference_price(listed.asset, Fixed::from_units(price - price % 1_000_000))
-            }
+            "ref-px" => wire::reference_price(self.asset(argument).ok()?.asset, self.reference_price(argument)?),
             _ => return None,
         };
         Some(text.into())
@@ -301,22 +404,34 @@ impl Market {
     }
 }
 
+/// An asset with the way of its price.
+fn with_path(seed: u64, listed: ListedAsset) -> (ListedAsset, Path) {
+    let centre = Fixed::from_decimal(listed.usdt.round_dp(Fixed::SCALE)).unwrap_or_default();
+    let path = Path::new(seed, listed.asset.as_str(), centre);
+    (listed, path)
+}
+
 impl Board {
+    /// `since`: when the product began to trade.
     fn open(
         engine: &mut Engine,
         assets: &[(ListedAsset, Path)],
-        listed: ListedProduct,
+        listed: &ListedProduct,
         seed: u64,
+        since: u64,
         now: u64,
-    ) -> Option<Self> {
+    ) -> Result<Self, InvalidProduct> {
         let spec = &listed.spec;
-        if let Err(e) = engine.add_product(spec) {
-            log::error!("{} is not listed: {e}", spec.symbol);
-            return None;
-        }
-        let path = |asset| assets.iter().find(|(a, _)| a.asset == asset).map(|(_, path)| path.clone());
+        let path = |asset| {
+            let found = assets.iter().find(|(listed, _)| listed.asset == asset);
+            found
+                .map(|(_, path)| path.clone())
+                .ok_or(InvalidProduct { field: "symbol", problem: "has an unknown asset" })
+        };
         let (base, quote) = (path(spec.base)?, path(spec.quote)?);
-        let (tick, lot) = (Fixed::from_decimal(spec.tick_size)?, Fixed::from_decimal(spec.lot_size)?);
+        engine.add_product(spec)?;
+        // The engine took these.
+        let [tick, lot] = [spec.tick_size, spec.lot_size].map(|size| Fixed::from_decimal(size).unwrap_or_default());
         let one = 10i128.pow(Fixed::SCALE);
         let usual_lots = USUAL_ORDER * one * one / (base.at(now).units() * lot.units()).max(1);
         let usual_lots = u64::try_from(usual_lots).unwrap_or_default().max(8);
@@ -324,11 +439,12 @@ impl Board {
         let past =
             Past::new(seed, spec.symbol, [base, quote], [tick, lot], usual_lots * u64::from(listed.activity) / 2);
         let activity = u64::from(listed.activity) * STEP / 60;
-        let house = House::new(engine, spec, usual_lots, activity, Random::new(blend(seed, key)), now);
-        let history = History::new(past.clone(), (now - now % PAST_STEP).saturating_sub(PAST), now);
+        let random = Random::new(blend(seed, key));
+        let house = (listed.activity > 0).then(|| House::new(engine, spec, usual_lots, activity, random, now));
+        let history = History::new(past.clone(), since, now);
         let depth = Depth::new(20_000_000_000 + key % 10_000_000_000, now);
-        Some(Self {
-            listed,
+        Ok(Self {
+            listed: listed.clone(),
             past,
             house,
             history,
@@ -390,5 +506,64 @@ impl Board {
     fn day(&self) -> Option<Bar> {
         let end = self.history.bars(Interval::named("1")?, 0, u64::MAX, 1).first()?.start + bars::MINUTE;
         self.history.stretch(end.saturating_sub(86_400_000), end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: u64 = 1_700_000_000_000;
+
+    #[test]
+    fn the_market_stays_sound_for_every_seed() {
+        for seed in 0..2 {
+            let mut market = Market::new(seed, START);
+            let symbols: Vec<Symbol> = market.products().map(|product| product.spec.symbol).collect();
+            let mut trades = 0;
+            for _ in 0..600 {
+                market.advance(market.deadline());
+                let told = market.drain();
+                trades +=
+                    told.iter().filter(|p| matches!(p, Publication::Text(c, _) if c.starts_with("trades"))).count();
+                for symbol in &symbols {
+                    let bbo = market.bbo(*symbol).unwrap();
+                    let (bid, ask) = (bbo.bid.unwrap(), bbo.ask.unwrap());
+                    assert!(bid.price < ask.price, "{symbol} is crossed");
+                    let spread = (ask.price - bid.price).units();
+                    assert!(spread * 100 < ask.price.units(), "{symbol} is wide: {bid:?} {ask:?}");
+                }
+            }
+            for symbol in &symbols {
+                let (_, _, sides) = market.depth(*symbol, usize::MAX).unwrap();
+                assert!((60..300).contains(&sides.asks.len()) && (60..300).contains(&sides.bids.len()));
+            }
+            // A minute's worth: what the products say, about.
+            let usual: u32 = market.products().map(|product| product.activity).sum();
+            let usual = usual as usize;
+            assert!((usual / 2..usual * 2).contains(&trades), "{trades} of {usual}");
+        }
+    }
+
+    #[test]
+    fn channels_are_known_by_name_and_argument() {
+        let market = Market::new(1, START);
+        let code = |channel: &str| market.check_channel(channel).map_err(|refusal| refusal.code);
+        for channel in
+            ["bbo:BTC/USDT", "depth:BTC/USDT", "trades:CHZ/USDT", "summary:ETH/BTC", "bar:1m:BTC/USDT", "ref-px:BTC"]
+        {
+            assert_eq!(code(channel), Ok(()), "{channel}");
+            assert_eq!(
+                market.newest(channel).is_some(),
+                !channel.starts_with("depth") && !channel.starts_with("trades")
+            );
+        }
+        for channel in ["bbo:BTC", "bar:1:NO/USDT", "ref-px:BTC/USDT"] {
+            assert_eq!(code(channel), Err(Code::SYMBOL_ERROR), "{channel}");
+        }
+        for channel in ["", "bbo", "bar:BTC/USDT", "bar:2:BTC/USDT", "bbo:1:BTC/USDT", "dance:BTC/USDT"] {
+            assert_eq!(code(channel), Err(Code::INVALID_WS_REQUEST_DATA), "{channel}");
+        }
+        assert_eq!(code("order:cash"), Err(Code::AUTHORIZATION_NEEDED));
     }
 }

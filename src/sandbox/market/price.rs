@@ -15,26 +15,26 @@ const STEP: i64 = 200;
 
 /// A small generator of numbers that look random (SplitMix64).
 #[derive(Debug, Clone)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         mix(self.0)
     }
 
     /// A number below `bound`; 0 for a bound of 0.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         // The bias of this is of no concern here.
         self.next() % bound.max(1)
     }
 
     /// True so many times in a thousand.
-    pub(super) fn chance(&mut self, per_mille: u64) -> bool {
+    pub(crate) fn chance(&mut self, per_mille: u64) -> bool {
         self.below(1000) < per_mille
     }
 }
@@ -47,12 +47,12 @@ pub(super) fn mix(mut z: u64) -> u64 {
 }
 
 /// One number of two, so that what is drawn for one purpose says nothing of another.
-pub(super) fn blend(a: u64, b: u64) -> u64 {
+pub(crate) fn blend(a: u64, b: u64) -> u64 {
     mix(mix(a) ^ b.wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
 /// A number of a text (FNV-1a).
-pub(super) fn hash(text: &str) -> u64 {
+pub(crate) fn hash(text: &str) -> u64 {
     text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x100_0000_01B3))
 }
 

@@ -1,63 +1,114 @@
 //! One connection: HTTP requests and answers in turn, until it ends or becomes a stream.
 
-use std::io::{self, Write};
-use std::net::{Shutdown, TcpStream};
+use std::io;
+use std::net::{IpAddr, Shutdown};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::line::Line;
 use super::{Shared, receive, stream};
+use crate::sandbox::faults::Fault;
 use crate::sandbox::http::{self, Request, Response};
+use crate::sandbox::millis;
 
 /// How long a connection may say nothing, and how long an answer may take to be read.
 const PATIENCE: Duration = Duration::from_secs(75);
 /// How long a client has to read an answer after which the connection ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-pub(super) fn serve(shared: &Arc<Shared>, socket: &Arc<TcpStream>) -> io::Result<()> {
-    socket.set_nodelay(true)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
-    socket.set_write_timeout(Some(PATIENCE))?;
+/// What a request leads to.
+enum Next {
+    Answer(Response),
+    /// The stream, with the key that accepts it.
+    Stream(String),
+}
+
+pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, from: IpAddr) -> io::Result<()> {
+    line.socket().set_nodelay(true)?;
+    line.socket().set_read_timeout(Some(PATIENCE))?;
+    line.socket().set_write_timeout(Some(PATIENCE))?;
     let mut buffer = Vec::new();
     loop {
         match http::parse(&buffer) {
             Ok(None) => {
-                if receive(socket, &mut buffer)? == 0 {
+                if receive(line, &mut buffer)? == 0 {
                     return Ok(());
                 }
             }
             Ok(Some((request, used))) => {
                 buffer.drain(..used);
-                if request.is_upgrade() {
-                    match accept_key(&request) {
-                        Ok(key) => {
-                            log::debug!("{} {} -> 101", request.method, request.path);
-                            socket.as_ref().write_all(&Response::switch_to_websocket(key).to_bytes(true))?;
-                            return stream::serve(shared, socket, buffer);
-                        }
-                        Err(refusal) => return finish(socket, &request, &refusal),
+                let Some(next) = act(shared, line, &request, from)? else { return Ok(()) };
+                match next {
+                    Next::Stream(key) => {
+                        log::debug!("{} {} -> 101", request.method, request.path);
+                        line.send(&Response::switch_to_websocket(key).to_bytes(true))?;
+                        return stream::serve(shared, line, buffer);
+                    }
+                    // An answer to HEAD has no body, and no method but the known ones has a call here.
+                    Next::Answer(response)
+                        if !request.keep_alive || request.method == "HEAD" || request.is_upgrade() =>
+                    {
+                        log::debug!("{} {} -> {}, closing", request.method, request.path, response.status);
+                        return farewell(line, &response);
+                    }
+                    Next::Answer(response) => {
+                        log::debug!("{} {} -> {}", request.method, request.path, response.status);
+                        line.send(&response.to_bytes(true))?;
                     }
                 }
-                let response = shared.answer(&request);
-                // An answer to HEAD has no body, and no method but the known ones has a call here.
-                if !request.keep_alive || request.method == "HEAD" {
-                    return finish(socket, &request, &response);
-                }
-                log::debug!("{} {} -> {}", request.method, request.path, response.status);
-                socket.as_ref().write_all(&response.to_bytes(true))?;
             }
             Err(refusal) => {
                 log::debug!("malformed request -> {}", refusal.status);
-                return farewell(socket, &refusal);
+                return farewell(line, &refusal);
             }
         }
     }
 }
 
-fn accept_key(request: &Request) -> Result<String, Response> {
+/// Does what a request asks for, with what is to go wrong in it. `None`: nothing more is said on this connection.
+fn act(shared: &Shared, line: &Line, request: &Request, from: IpAddr) -> io::Result<Option<Next>> {
+    let (faults, mut due) = shared.enter(|exchange, now| (exchange.faults_at(request), now));
+    let mut refused = None;
+    for fault in &faults {
+        match fault {
+            Fault::Cut => return Ok(None),
+            Fault::LoseRequest => return line.ignore().map(|()| None),
+            Fault::DelayRequest(time) => {
+                due = due.saturating_add(millis(*time));
+                shared.pause_until(due);
+            }
+            Fault::Refuse(reply) => refused = Some(Response::from(reply)),
+            _ => {}
+        }
+    }
+    let mut next = match refused {
+        Some(response) => Next::Answer(response),
+        None if request.is_upgrade() => upgrade(shared, request, from).map_or_else(Next::Answer, Next::Stream),
+        None => Next::Answer(shared.enter(|exchange, now| exchange.answer(request, from, now))),
+    };
+    for fault in &faults {
+        match fault {
+            Fault::LoseAnswer => return line.ignore().map(|()| None),
+            Fault::DelayAnswer(time) => {
+                due = due.saturating_add(millis(*time));
+                shared.pause_until(due);
+            }
+            Fault::Replace(reply) => next = Next::Answer(reply.into()),
+            Fault::Break(how) => line.break_off(*how),
+            _ => {}
+        }
+    }
+    Ok(Some(next))
+}
+
+/// The key that accepts an upgrade to the stream, or the answer that refuses it.
+fn upgrade(shared: &Shared, request: &Request, from: IpAddr) -> Result<String, Response> {
     if !is_stream(&request.path) {
         return Err(Response::plain(404, "no such stream"));
     }
-    request.upgrade_key().map(|key| tungstenite::handshake::derive_accept_key(key.as_bytes()))
+    let key = request.upgrade_key()?;
+    shared.enter(|exchange, now| exchange.admit(from, now))?;
+    Ok(tungstenite::handshake::derive_accept_key(key.as_bytes()))
 }
 
 /// `/G/api/pro/v1/stream`, where the account group may be missing; `v2` is the same.
@@ -69,16 +120,11 @@ fn is_stream(path: &str) -> bool {
     matches!(path, "api/pro/v1/stream" | "api/pro/v2/stream")
 }
 
-fn finish(socket: &TcpStream, request: &Request, response: &Response) -> io::Result<()> {
-    log::debug!("{} {} -> {}, closing", request.method, request.path, response.status);
-    farewell(socket, response)
-}
-
 /// Answers for the last time. What the client still sends is read for a moment: a socket that is closed with
 /// unread bytes is reset, and the answer lost with it.
-fn farewell(mut socket: &TcpStream, response: &Response) -> io::Result<()> {
-    socket.write_all(&response.to_bytes(false))?;
-    socket.shutdown(Shutdown::Write)?;
+fn farewell(line: &Line, response: &Response) -> io::Result<()> {
+    line.send(&response.to_bytes(false))?;
+    line.socket().shutdown(Shutdown::Write)?;
     let end = Instant::now() + FAREWELL;
     let mut rest = Vec::new();
     loop {
@@ -86,9 +132,9 @@ fn farewell(mut socket: &TcpStream, response: &Response) -> io::Result<()> {
         if left.is_zero() {
             return Ok(());
         }
-        socket.set_read_timeout(Some(left))?;
+        line.socket().set_read_timeout(Some(left))?;
         rest.clear();
-        if receive(socket, &mut rest)? == 0 {
+        if receive(line, &mut rest)? == 0 {
             return Ok(());
         }
     }

@@ -2,22 +2,26 @@
 //! that keeps time. Everything that they decide nothing about is in [`Exchange`].
 
 mod connection;
+mod line;
 mod outbox;
 mod stream;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::SandboxError;
+use super::accounts::Accounts;
 use super::clock::Clock;
 use super::exchange::Exchange;
-use super::http::{Request, Response};
+use super::market::Market;
 use super::sessions::{Output, SessionId};
+use line::Line;
+pub(crate) use outbox::Item;
 use outbox::Outbox;
 
 /// Connections at once, at most.
@@ -60,7 +64,7 @@ struct Hall {
 #[derive(Debug, Default)]
 struct Connections {
     next: u64,
-    sockets: HashMap<u64, Arc<TcpStream>>,
+    lines: HashMap<u64, Arc<Line>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -98,10 +102,53 @@ impl Server {
         self.shared.clock.now()
     }
 
+    /// A way to the exchange that needs no socket.
+    pub(crate) fn desk(&self) -> Desk {
+        Desk(Arc::clone(&self.shared))
+    }
+
     /// Moves the clock, and does what becomes due on the way.
     pub(crate) fn advance(&self, by: u64) {
         self.shared.clock.advance(by);
         self.shared.enter(Exchange::advance);
+        self.shared.bell.notify_all();
+    }
+}
+
+/// A way to the exchange that needs no socket, and that keeps none open.
+#[derive(Clone)]
+pub(crate) struct Desk(Arc<Shared>);
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Desk")
+    }
+}
+
+impl Desk {
+    /// Does something with users and market; what comes of it is told to everyone.
+    pub(crate) fn act<T>(&self, act: impl FnOnce(&mut Accounts, &mut Market, u64) -> T) -> T {
+        self.enter(|exchange, now| exchange.act(now, act))
+    }
+
+    /// Does something with the exchange as it is now; what comes of it is told to everyone.
+    pub(crate) fn enter<T>(&self, act: impl FnOnce(&mut Exchange, u64) -> T) -> T {
+        self.0.enter(|exchange, now| {
+            exchange.advance(now);
+            act(exchange, now)
+        })
+    }
+
+    /// The open sessions, the oldest first.
+    pub(crate) fn sessions(&self) -> Vec<SessionId> {
+        let mut ids: Vec<SessionId> = lock(&self.0.hall).outboxes.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Hands something to a session's writer; to none where the session has ended.
+    pub(crate) fn push(&self, id: SessionId, item: Item) {
+        push(&lock(&self.0.hall).outboxes, id, item);
     }
 }
 
@@ -131,8 +178,8 @@ impl Drop for Server {
             join(timekeeper);
         }
         let mut connections = std::mem::take(&mut *lock(&self.shared.connections));
-        for socket in connections.sockets.values() {
-            shut(socket);
+        for line in connections.lines.values() {
+            line.shut();
         }
         connections.threads.drain(..).for_each(join);
     }
@@ -141,13 +188,6 @@ impl Drop for Server {
 fn join(thread: JoinHandle<()>) {
     if thread.join().is_err() {
         log::error!("a thread of the sandbox panicked");
-    }
-}
-
-/// Ends a connection for whoever reads or writes it.
-fn shut(socket: &TcpStream) {
-    if let Err(e) = socket.shutdown(Shutdown::Both) {
-        log::trace!("shutting a socket: {e}");
     }
 }
 
@@ -164,16 +204,9 @@ impl Shared {
         let Hall { exchange, outboxes, awaited } = hall;
         for output in exchange.drain() {
             match output {
-                Output::Text(id, text) => {
-                    if let Some(outbox) = outboxes.get(&id) {
-                        outbox.push(outbox::Item::Text(text));
-                    }
-                }
-                Output::Close(id) => {
-                    if let Some(outbox) = outboxes.get(&id) {
-                        outbox.close();
-                    }
-                }
+                Output::Text(id, text) => push(outboxes, id, Item::Text(text)),
+                Output::Close(id) => push(outboxes, id, Item::Close(None)),
+                Output::Break(id, how) => push(outboxes, id, Item::Break(how)),
             }
         }
         let due = exchange.deadline();
@@ -182,8 +215,25 @@ impl Shared {
         }
     }
 
-    fn answer(&self, request: &Request) -> Response {
-        self.enter(|exchange, now| exchange.answer(request, now))
+    /// Lets time go by, to this time of the sandbox's clock.
+    fn pause_until(&self, due: u64) {
+        let mut hall = lock(&self.hall);
+        loop {
+            let now = self.clock.now();
+            if now >= due || self.stopping.load(Ordering::SeqCst) {
+                return;
+            }
+            hall = self.wait(hall, due, now);
+        }
+    }
+
+    /// Waits until something is due, by the machine's clock if that is the sandbox's, or until the bell rings.
+    fn wait<'a>(&self, hall: MutexGuard<'a, Hall>, due: u64, now: u64) -> MutexGuard<'a, Hall> {
+        let wait = match self.clock.runs() {
+            true => Duration::from_millis(due.saturating_sub(now).max(1)),
+            false => IDLE,
+        };
+        self.bell.wait_timeout(hall, wait).unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn keep_time(&self) {
@@ -193,18 +243,15 @@ impl Shared {
             hall.exchange.advance(now);
             self.hand_out(&mut hall);
             hall.awaited = hall.exchange.deadline();
-            let wait = match self.clock.runs() {
-                true => Duration::from_millis(hall.awaited.saturating_sub(now).max(1)),
-                false => IDLE,
-            };
-            hall = self.bell.wait_timeout(hall, wait).unwrap_or_else(PoisonError::into_inner).0;
+            let due = hall.awaited;
+            hall = self.wait(hall, due, now);
         }
     }
 
     fn listen(self: Arc<Self>, listener: &TcpListener) {
         while !self.stopping.load(Ordering::SeqCst) {
             match listener.accept() {
-                Ok((socket, _)) => self.admit(socket),
+                Ok((socket, from)) => self.admit(socket, from.ip()),
                 Err(e) => {
                     // Out of file descriptors, say: it passes, but not at once.
                     log::warn!("accepting a connection: {e}");
@@ -214,27 +261,27 @@ impl Shared {
         }
     }
 
-    fn admit(self: &Arc<Self>, socket: TcpStream) {
+    fn admit(self: &Arc<Self>, socket: TcpStream, from: IpAddr) {
         let mut connections = lock(&self.connections);
         connections.threads.retain(|thread| !thread.is_finished());
-        if self.stopping.load(Ordering::SeqCst) || connections.sockets.len() >= MAX_CONNECTIONS {
+        if self.stopping.load(Ordering::SeqCst) || connections.lines.len() >= MAX_CONNECTIONS {
             return;
         }
-        let socket = Arc::new(socket);
+        let line = Arc::new(Line::new(socket));
         connections.next += 1;
         let number = connections.next;
-        let (shared, stream) = (Arc::clone(self), Arc::clone(&socket));
+        let (shared, own) = (Arc::clone(self), Arc::clone(&line));
         let serve = move || {
-            match connection::serve(&shared, &stream) {
+            match connection::serve(&shared, &own, from) {
                 Ok(()) => log::trace!("connection {number} ended"),
                 Err(e) => log::debug!("connection {number}: {e}"),
             }
-            shut(&stream);
-            lock(&shared.connections).sockets.remove(&number);
+            own.shut();
+            lock(&shared.connections).lines.remove(&number);
         };
         match spawn("sandbox-connection", serve) {
             Ok(thread) => {
-                connections.sockets.insert(number, socket);
+                connections.lines.insert(number, line);
                 connections.threads.push(thread);
             }
             Err(e) => log::warn!("{e}"),
@@ -242,11 +289,16 @@ impl Shared {
     }
 }
 
+fn push(outboxes: &HashMap<SessionId, Arc<Outbox>>, id: SessionId, item: Item) {
+    if let Some(outbox) = outboxes.get(&id) {
+        outbox.push(item);
+    }
+}
+
 /// Waits for bytes and adds them; how many came. 0: the client has gone.
-fn receive(mut socket: &TcpStream, buffer: &mut Vec<u8>) -> io::Result<usize> {
-    use std::io::Read;
+fn receive(line: &Line, buffer: &mut Vec<u8>) -> io::Result<usize> {
     let mut chunk = [0; 16 * 1024];
-    let n = socket.read(&mut chunk)?;
+    let n = line.receive(&mut chunk)?;
     buffer.extend_from_slice(chunk.get(..n).unwrap_or_default());
     Ok(n)
 }

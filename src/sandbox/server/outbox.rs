@@ -1,25 +1,30 @@
 //! What one client of the stream is still to be sent: filled by anyone, emptied by the stream's own writer, bounded.
 
 use std::collections::VecDeque;
-use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex};
 
-use super::{lock, shut};
+use tungstenite::protocol::CloseFrame;
+
+use super::line::Line;
+use super::lock;
+use crate::sandbox::faults::Break;
 
 /// One thing to write.
 #[derive(Debug)]
-pub(super) enum Item {
+pub(crate) enum Item {
     /// A text message.
     Text(Arc<str>),
     /// Bytes that are frames already.
     Frames(Vec<u8>),
     /// A close frame; nothing is written after it.
-    Close,
+    Close(Option<CloseFrame>),
+    /// The connection breaks here.
+    Break(Break),
 }
 
 #[derive(Debug)]
 pub(super) struct Outbox {
-    socket: Arc<TcpStream>,
+    line: Arc<Line>,
     queue: Mutex<Queue>,
     filled: Condvar,
     limit: usize,
@@ -34,8 +39,8 @@ struct Queue {
 }
 
 impl Outbox {
-    pub(super) fn new(socket: Arc<TcpStream>, limit: usize) -> Self {
-        Self { socket, queue: Mutex::default(), filled: Condvar::new(), limit }
+    pub(super) fn new(line: Arc<Line>, limit: usize) -> Self {
+        Self { line, queue: Mutex::default(), filled: Condvar::new(), limit }
     }
 
     /// Never waits. A client that leaves too much unread is dropped.
@@ -47,22 +52,17 @@ impl Outbox {
         queue.bytes += match &item {
             Item::Text(text) => text.len(),
             Item::Frames(bytes) => bytes.len(),
-            Item::Close => 0,
+            Item::Close(_) | Item::Break(_) => 0,
         };
         if queue.bytes > self.limit {
             log::debug!("a client of the stream does not read: dropped with {} bytes unread", queue.bytes);
             *queue = Queue { closed: true, ..Queue::default() };
-            shut(&self.socket);
+            self.line.shut();
         } else {
+            queue.closed = matches!(item, Item::Close(_));
             queue.items.push_back(item);
         }
         self.filled.notify_one();
-    }
-
-    /// Lets the client go after what it is to be sent.
-    pub(super) fn close(&self) {
-        self.push(Item::Close);
-        self.end();
     }
 
     /// Takes nothing more in; what is there is still written.

@@ -1,7 +1,6 @@
 //! One client of the stream: the connection's thread reads, a second one writes from the outbox.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +9,9 @@ use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::protocol::frame::{Frame, FrameHeader};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
+use super::line::Line;
 use super::outbox::{Item, Outbox};
-use super::{Shared, join, shut, spawn};
+use super::{Shared, join, spawn};
 use crate::sandbox::sessions::SessionId;
 
 /// The longest message that a client may send, in bytes.
@@ -20,24 +20,24 @@ const MAX_MESSAGE: usize = 256 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves a stream from after the upgrade until it ends. `part` is what came with the upgrade.
-pub(super) fn serve(shared: &Arc<Shared>, socket: &Arc<TcpStream>, part: Vec<u8>) -> io::Result<()> {
-    socket.set_read_timeout(None)?;
-    socket.set_write_timeout(Some(PATIENCE))?;
-    let outbox = Arc::new(Outbox::new(Arc::clone(socket), shared.max_unread));
+pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, part: Vec<u8>) -> io::Result<()> {
+    line.socket().set_read_timeout(None)?;
+    line.socket().set_write_timeout(Some(PATIENCE))?;
+    let outbox = Arc::new(Outbox::new(Arc::clone(line), shared.max_unread));
     let id = shared.open(&outbox);
     let writer = {
-        let (shared, socket, outbox) = (Arc::clone(shared), Arc::clone(socket), Arc::clone(&outbox));
+        let (shared, line, outbox) = (Arc::clone(shared), Arc::clone(line), Arc::clone(&outbox));
         spawn("sandbox-stream", move || {
-            if let Err(e) = write(&shared, id, &socket, &outbox) {
+            if let Err(e) = write(&shared, id, &line, &outbox) {
                 log::debug!("session {id}: {e}");
                 outbox.end();
-                shut(&socket);
+                line.shut();
             }
         })
     };
     match writer {
         Ok(writer) => {
-            read(shared, id, &mut Ears { socket, outbox: &outbox }, part);
+            read(shared, id, &mut Ears { line, outbox: &outbox }, part);
             shared.close(id);
             outbox.end();
             join(writer);
@@ -69,14 +69,13 @@ impl Shared {
 /// The reading side as WebSocket sees it: what it writes of its own (pongs, the answer to a close) goes the way of
 /// everything else, through the outbox.
 struct Ears<'a> {
-    socket: &'a TcpStream,
+    line: &'a Line,
     outbox: &'a Outbox,
 }
 
 impl Read for Ears<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut socket = self.socket;
-        socket.read(buffer)
+        self.line.receive(buffer)
     }
 }
 
@@ -110,7 +109,7 @@ fn read(shared: &Shared, id: SessionId, ears: &mut Ears<'_>, part: Vec<u8>) {
     }
 }
 
-fn write(shared: &Shared, id: SessionId, mut socket: &TcpStream, outbox: &Outbox) -> io::Result<()> {
+fn write(shared: &Shared, id: SessionId, line: &Line, outbox: &Outbox) -> io::Result<()> {
     let mut bytes = Vec::new();
     while let Some(items) = outbox.take() {
         bytes.clear();
@@ -122,14 +121,19 @@ fn write(shared: &Shared, id: SessionId, mut socket: &TcpStream, outbox: &Outbox
                     header.format(text.len() as u64, &mut bytes).map_err(io::Error::other)?;
                     bytes.extend_from_slice(text.as_bytes());
                 }
-                Item::Close => {
-                    Frame::close(None).format(&mut bytes).map_err(io::Error::other)?;
+                Item::Close(reason) => {
+                    Frame::close(reason).format(&mut bytes).map_err(io::Error::other)?;
                     // Whether the client answers or not, the reader is to come to an end.
-                    socket.set_read_timeout(Some(PATIENCE))?;
+                    line.socket().set_read_timeout(Some(PATIENCE))?;
+                }
+                Item::Break(how) => {
+                    line.send(&bytes)?;
+                    bytes.clear();
+                    line.break_off(how);
                 }
             }
         }
-        socket.write_all(&bytes)?;
+        line.send(&bytes)?;
         if shared.paced && outbox.is_empty() {
             shared.enter(|exchange, now| exchange.taken(id, now));
         }

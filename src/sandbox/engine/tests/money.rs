@@ -149,3 +149,22 @@ fn fees_smaller_than_the_unit_stay_with_the_payer() {
     assert_eq!(floor.balance(bob, "USDT"), "999999.999999999993/999999.999999999993");
     assert_eq!(floor.engine.fees(asset("USDT")), Fixed::ZERO);
 }
+
+#[test]
+fn a_user_with_a_discount_pays_less_and_can_afford_more() {
+    let mut floor = Floor::new();
+    let (bob, usdt) = (floor.bob, asset("USDT"));
+    let buyer = |floor: &mut Floor, fee_percent| {
+        let buyer = floor.engine.add_user(UserSettings { fee_percent, ..UserSettings::default() }).cash();
+        floor.engine.deposit(buyer, usdt, dec("100.1"), 0).unwrap();
+        buyer
+    };
+    let (full, half) = (buyer(&mut floor, 100), buyer(&mut floor, 50));
+    floor.place(bob, "sell 5 @ 100");
+    // 0.2 % of 100 is 0.2, which is 0.1 too much: one lot less.
+    floor.place(full, "buy 2 market");
+    assert_eq!(floor.balance(full, "BTC"), "0.999/0.999");
+    floor.place(half, "buy 2 market");
+    assert_eq!((floor.balance(half, "BTC"), floor.balance(half, "USDT")), ("1/1".into(), "0/0".into()));
+    assert_eq!(floor.engine.fees(usdt), fixed("0.2998") + fixed("0.1999"));
+}

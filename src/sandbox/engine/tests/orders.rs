@@ -288,7 +288,7 @@ fn a_batch_is_taken_whole_or_not_at_all() {
 #[test]
 fn open_orders_are_limited_and_ended_ones_forgotten() {
     let mut floor = Floor::new();
-    let settings = UserSettings { open_orders: 2, closed_orders: 1, internal: false };
+    let settings = UserSettings { open_orders: 2, closed_orders: 1, ..UserSettings::default() };
     let carol = floor.engine.add_user(settings).cash();
     floor.engine.deposit(carol, asset("USDT"), dec("1000"), 1).unwrap();
     floor.engine.drain_events();

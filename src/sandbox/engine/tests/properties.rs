@@ -49,6 +49,7 @@ pub(super) fn audit(engine: &Engine) {
             sum += balance.total;
         }
         assert_eq!(sum, engine.supply(name), "{name} is conserved");
+        assert_eq!(sum, engine.fees(name) + engine.held_by_all(name));
     }
 
     for name in ["BTC/USDT", "ETH/USDT", "ETH/BTC", "ASD/USDT"].map(symbol) {
@@ -103,7 +104,12 @@ fn exchange() -> Engine {
         engine.add_product(&spec).unwrap();
     }
     for user in 0..3 {
-        let settings = UserSettings { open_orders: 30, closed_orders: [0, 3, 1000][user], internal: user == 2 };
+        let settings = UserSettings {
+            open_orders: 30,
+            closed_orders: [0, 3, 1000][user],
+            internal: user == 2,
+            fee_percent: [100, 33, 0][user],
+        };
         let user = engine.add_user(settings);
         for name in ASSETS {
             engine.deposit(user.cash(), asset(name), dec("0.05"), 0).unwrap();

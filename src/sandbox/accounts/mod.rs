@@ -1,0 +1,154 @@
+//! The private half of the exchange: users, their keys, orders, balances and ledgers. No sockets and no clock in it.
+//!
+//! What can be done is a function on data that takes the [`Market`] and the time; [`calls`] serves it over REST. What
+//! happened to the users' orders and balances is drained as events.
+
+mod auth;
+pub(crate) mod calls;
+mod fields;
+mod history;
+mod journal;
+mod order_id;
+mod order_rows;
+mod orders;
+mod risk;
+mod rows;
+mod transfers;
+mod users;
+mod wallet;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::{Index, IndexMut};
+
+use super::engine::{AccountId, Engine, Event, UserId};
+use super::market::{Market, Random, blend};
+pub(crate) use auth::Proof;
+pub(crate) use fields::{Fields, decimal};
+pub(crate) use order_id::Source;
+pub(crate) use orders::{OrderAnswer, Place, Respond};
+pub use users::Permission;
+pub(crate) use users::{KeyPair, Profile, Record};
+
+/// How far a client's time may be from the server's, ms, if nothing else is set.
+pub(crate) const ACCEPTANCE_WINDOW: u64 = 30_000;
+/// What changes of balances are called that nobody asked for: none, as orders tell their own.
+const TRADING: &str = "Trading";
+
+/// What `order/status` answers for an id that the account has no order of. The exchange's way is not documented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnknownOrder {
+    /// The whole call is refused with 300006 `INVALID_ORDER_ID`.
+    #[default]
+    Refused,
+    /// `null`; among several ids in the order's place.
+    Null,
+    /// An empty list; among several ids its row is missing.
+    EmptyList,
+    /// An empty object; among several ids its row is missing.
+    EmptyObject,
+}
+
+/// A user's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct UserIx(usize);
+
+/// All users but the house's.
+pub(crate) struct Accounts {
+    users: Vec<Record>,
+    by_key: HashMap<String, UserIx>,
+    by_engine: HashMap<UserId, UserIx>,
+    /// How far a client's time may be from the server's, ms: that of a signature, and that of an order.
+    pub(crate) acceptance_window: u64,
+    pub(crate) unknown_order: UnknownOrder,
+    /// How far the clock that clients' times are held against is ahead, ms.
+    pub(crate) clock_skew: i64,
+    seed: u64,
+    random: Random,
+    events: Vec<Event>,
+}
+
+impl fmt::Debug for Accounts {
+    /// Shows no key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accounts").field("users", &self.users.len()).finish_non_exhaustive()
+    }
+}
+
+impl Accounts {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            users: Vec::new(),
+            by_key: HashMap::new(),
+            by_engine: HashMap::new(),
+            acceptance_window: ACCEPTANCE_WINDOW,
+            unknown_order: UnknownOrder::default(),
+            clock_skew: 0,
+            seed,
+            random: Random::new(blend(seed, 1)),
+            events: Vec::new(),
+        }
+    }
+
+    /// Takes note of what happened to the users' orders and balances since the last time.
+    pub(crate) fn listen(&mut self, market: &mut Market) {
+        self.note(market, TRADING);
+    }
+
+    /// What happened to the users' orders and balances, oldest first.
+    pub(crate) fn drain(&mut self) -> std::vec::Drain<'_, Event> {
+        self.events.drain(..)
+    }
+
+    /// Whose account it is; `None` for the house.
+    pub(crate) fn owner(&self, account: AccountId) -> Option<UserIx> {
+        self.by_engine.get(&account.user).copied()
+    }
+
+    fn by_key(&self, key: &str) -> Option<UserIx> {
+        self.by_key.get(key).copied()
+    }
+
+    /// Does something to the engine and takes note of what came of it: the events from this one on are of this act.
+    /// `cause` is what changes of balances are called.
+    fn act<T>(&mut self, market: &mut Market, cause: &'static str, act: impl FnOnce(&mut Engine) -> T) -> (T, usize) {
+        self.listen(market);
+        let first = self.events.len();
+        let result = market.act(act);
+        self.note(market, cause);
+        (result, first)
+    }
+
+    fn note(&mut self, market: &mut Market, cause: &'static str) {
+        for event in market.drain_account_events() {
+            let account = match &event {
+                Event::Order(update) => update.order.account,
+                Event::Balance(update) => update.account,
+                Event::Trade(_) | Event::Level(_) | Event::Bbo(_) => continue,
+            };
+            let Some(user) = self.owner(account) else { continue };
+            if let Some(record) = self.users.get_mut(user.0) {
+                record.journal_mut(account.category).note(&event, cause);
+            }
+            self.events.push(event);
+        }
+    }
+}
+
+impl Index<UserIx> for Accounts {
+    type Output = Record;
+    #[expect(clippy::indexing_slicing)]
+    fn index(&self, ix: UserIx) -> &Record {
+        &self.users[ix.0] // cannot fail: places are given out by `add_user` only, and none is removed
+    }
+}
+
+impl IndexMut<UserIx> for Accounts {
+    #[expect(clippy::indexing_slicing)]
+    fn index_mut(&mut self, ix: UserIx) -> &mut Record {
+        &mut self.users[ix.0] // cannot fail: as in `index`
+    }
+}
+
+#[cfg(test)]
+mod tests;
