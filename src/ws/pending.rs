@@ -15,19 +15,21 @@ pub(crate) struct Pending {
 #[derive(Debug)]
 struct Waiting {
     token: Token,
-    key: String,
+    id: String,
+    /// What else its answer can be known by.
+    name: Option<String>,
     deadline: Duration,
 }
 
 impl Pending {
-    /// Waits for the answer that has this key.
-    pub(crate) fn add(&mut self, token: Token, key: String, deadline: Duration) {
-        self.waiting.push_back(Waiting { token, key, deadline });
+    /// Waits for the answer that has this id, or this name.
+    pub(crate) fn add(&mut self, token: Token, id: String, name: Option<String>, deadline: Duration) {
+        self.waiting.push_back(Waiting { token, id, name, deadline });
     }
 
-    /// The request that has waited longest for an answer with this key; it waits no more.
+    /// The request that has waited longest for an answer with this id or name; it waits no more.
     pub(crate) fn take(&mut self, key: &str) -> Option<Token> {
-        let at = self.waiting.iter().position(|waiting| waiting.key == key)?;
+        let at = self.waiting.iter().position(|w| w.id == key || w.name.as_deref() == Some(key))?;
         self.waiting.remove(at).map(|waiting| waiting.token)
     }
 
@@ -54,10 +56,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_answer_ends_one_request_the_oldest_of_its_key() {
+    fn each_answer_ends_one_request_the_oldest_of_its_id_or_name() {
         let mut pending = Pending::default();
-        for (token, key, deadline) in [(1, "a", 9), (2, "b", 3), (3, "a", 5)] {
-            pending.add(Token(token), key.to_owned(), Duration::from_secs(deadline));
+        for (token, id, name, deadline) in [(1, "1", Some("a"), 9), (2, "b", None, 3), (3, "a", None, 5)] {
+            pending.add(Token(token), id.to_owned(), name.map(str::to_owned), Duration::from_secs(deadline));
         }
         assert_eq!(pending.deadline(), Some(Duration::from_secs(3)));
         assert_eq!(pending.take("x"), None);

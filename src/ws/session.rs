@@ -357,8 +357,8 @@ impl Session {
         }
         let id = id.map_or_else(|| count(&mut self.next_id), String::from);
         self.send(Outgoing::Req { id: &id, action, account: account.as_deref(), args: &args });
-        let key = snapshot.map_or(id, |(kind, symbol)| snapshot_key(kind, symbol));
-        self.pending.add(token, key, now.at + timeout);
+        let name = snapshot.map(|(kind, symbol)| snapshot_name(kind, symbol));
+        self.pending.add(token, id, name, now.at + timeout);
     }
 
     /// The server sent a text.
@@ -451,7 +451,7 @@ impl Session {
 
     /// A whole book: the answer to a request, and an event where one is awaited or nobody asked.
     fn snapshot(&mut self, data: Depth, received: u64) {
-        let waiting = self.pending.take(&snapshot_key(data.kind, data.symbol));
+        let waiting = self.pending.take(&snapshot_name(data.kind, data.symbol));
         let awaited = self.snapshots.len();
         if data.kind == DepthKind::Snapshot {
             self.snapshots.retain(|(symbol, _)| *symbol != data.symbol);
@@ -611,8 +611,8 @@ impl Session {
     }
 }
 
-/// What the answer to a request for a snapshot is known by.
-fn snapshot_key(kind: DepthKind, symbol: Symbol) -> String {
+/// What the answer to a request for a snapshot is known by: it has no id.
+fn snapshot_name(kind: DepthKind, symbol: Symbol) -> String {
     format!("{kind:?} {symbol}")
 }
 

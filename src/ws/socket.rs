@@ -295,11 +295,17 @@ impl Driver {
         if matches!(event, Event::Connected { .. } | Event::Closed(_))
             && let Some(first) = self.first.take()
         {
-            match event {
-                // Whoever waits for the first connection hears of its failure there.
-                Event::Closed(CloseReason::GaveUp(error)) => return tell(&first, Err(*error)),
-                _ => tell(&first, Ok(())),
+            // Whoever waits for the first connection hears of its failure there.
+            let (outcome, event) = match event {
+                Event::Closed(CloseReason::GaveUp(error)) => (Err(*error), None),
+                event => (Ok(()), Some(event)),
+            };
+            let unheard = first.send(outcome).err().and_then(|mpsc::SendError(outcome)| outcome.err());
+            let unheard = unheard.map(|error| Event::Closed(CloseReason::GaveUp(Box::new(error))));
+            if let Some(event) = event.or(unheard) {
+                self.events.send(event);
             }
+            return;
         }
         self.events.send(event);
     }
@@ -498,11 +504,5 @@ impl Driver {
             }
             result = websocket.read().map(|_| ());
         }
-    }
-}
-
-fn tell(first: &mpsc::Sender<Result<()>>, outcome: Result<()>) {
-    if first.send(outcome).is_err() {
-        log::trace!("nobody waits for the first connection");
     }
 }
