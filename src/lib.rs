@@ -59,6 +59,7 @@ pub mod model;
 mod order;
 mod order_answer;
 mod order_id;
+mod pace;
 mod rest;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
@@ -72,7 +73,7 @@ mod ws;
 pub use book::{BookChange, BookStatus, OrderBook, StaleReason};
 pub use client::Client;
 pub use code::{Code, CodeGroup};
-pub use config::{ClientBuilder, Endpoint};
+pub use config::{ClientBuilder, Endpoint, WhenLimited};
 pub use credentials::Credentials;
 pub use decimal::{DecimalError, ToDecimal, parse_decimal};
 pub use error::{
