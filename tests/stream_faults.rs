@@ -597,7 +597,7 @@ fn a_clock_that_jumps_by_minutes_is_set_again() {
     let builder = quick(account_client(&server).stream()).authenticate(Authentication::Message);
     let stream = builder.connect().unwrap();
     let order = || NewOrder::limit("BTC/USDT", Side::Buy, "0.001", "50000").unwrap();
-    let place = || drop(stream.place_later(AccountCategory::Cash, order()).unwrap());
+    let place = || drop(stream.place_later(AccountCategory::Cash, &order()).unwrap());
     connected(&stream);
     place();
     for _ in 1..JUMPS.len() {
@@ -622,7 +622,7 @@ fn an_unanswered_request_does_not_end_a_connection_that_takes_what_is_written() 
     let stream = builder.request_timeout(Duration::from_millis(200)).connect().unwrap();
     connected(&stream);
     let order = NewOrder::limit("BTC/USDT", Side::Buy, "0.001", "50000").unwrap();
-    assert!(matches!(stream.place(AccountCategory::Cash, order), Err(Error::Timeout(Timeout::Call))));
+    assert!(matches!(stream.place(AccountCategory::Cash, &order), Err(Error::Timeout(Timeout::Call))));
     stream.subscribe(Channel::bbo(["A/B"])).unwrap();
     let event = next(&stream);
     assert!(matches!(event, Event::Subscribed(_)), "{event:?}");

@@ -135,7 +135,7 @@ fn an_account_needs_credentials_and_authentication() {
     }
     let stream = public.stream().connect().unwrap();
     for refused in [
-        stream.place(AccountCategory::Cash, buy()).map(drop),
+        stream.place(AccountCategory::Cash, &buy()).map(drop),
         stream.balances(AccountCategory::Cash).map(drop),
         stream.subscribe(Channel::orders(AccountCategory::Cash)),
     ] {
@@ -174,7 +174,7 @@ fn orders_are_answered_each_to_its_own() {
     let stream = client(&server).stream().authenticate(Authentication::Header).connect().unwrap();
     let cash = AccountCategory::Cash;
     let handle = stream.handle();
-    let (first, second) = (handle.place_later(cash, buy()).unwrap(), handle.place_later(cash, buy()).unwrap());
+    let (first, second) = (handle.place_later(cash, &buy()).unwrap(), handle.place_later(cash, &buy()).unwrap());
     let second = second.wait().unwrap();
     let first = first.wait().unwrap();
     assert!(matches!(&first.info, Outcome::Ack(ack) if ack.order_id.as_str() == &*format!("s-{}", ack.id)));
@@ -262,18 +262,18 @@ fn an_order_without_an_answer_may_have_happened_and_one_without_a_connection_has
     let builder = client(&server).stream().authenticate(Authentication::Header).backoff(hour, hour);
     let stream = builder.connect().unwrap();
     connected(&stream);
-    match stream.place(AccountCategory::Cash, buy()) {
+    match stream.place(AccountCategory::Cash, &buy()) {
         Err(e @ Error::ConnectionLost) => assert!(e.may_have_executed()),
         other => panic!("{other:?}"),
     }
     assert!(matches!(next(&stream), Event::Disconnected(_)));
-    match stream.place(AccountCategory::Cash, buy()) {
+    match stream.place(AccountCategory::Cash, &buy()) {
         Err(e @ Error::NotReady(_)) => assert!(!e.may_have_executed()),
         other => panic!("{other:?}"),
     }
     let handle = stream.handle();
     drop(stream);
-    assert!(matches!(handle.place(AccountCategory::Cash, buy()), Err(Error::Closed)));
+    assert!(matches!(handle.place(AccountCategory::Cash, &buy()), Err(Error::Closed)));
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn an_answer_that_takes_too_long_is_a_time_out_and_told_when_it_comes() {
     let builder = client(&server).stream().authenticate(Authentication::Header);
     let stream = builder.request_timeout(Duration::from_millis(50)).connect().unwrap();
     connected(&stream);
-    match stream.place(AccountCategory::Cash, buy()) {
+    match stream.place(AccountCategory::Cash, &buy()) {
         Err(e @ Error::Timeout(_)) => assert!(e.may_have_executed()),
         other => panic!("{other:?}"),
     }
@@ -328,8 +328,8 @@ fn too_many_orders_in_a_minute_are_refused_with_the_time_to_wait() {
     let mut limits = MessageLimits::default();
     limits.orders = 1;
     let stream = client(&server).stream().authenticate(Authentication::Header).limits(limits).connect().unwrap();
-    assert!(stream.place(AccountCategory::Cash, buy()).is_ok());
-    match stream.place(AccountCategory::Cash, buy()) {
+    assert!(stream.place(AccountCategory::Cash, &buy()).is_ok());
+    match stream.place(AccountCategory::Cash, &buy()) {
         Err(e @ Error::RateLimited(wait)) => {
             assert!(wait <= Duration::from_secs(60) && !e.may_have_executed());
         }
@@ -360,7 +360,7 @@ fn what_the_network_has_not_taken_in_time_is_never_sent() {
     // More than the buffers between the two hold.
     let mut replies = Vec::new();
     let outage = loop {
-        replies.push(stream.place_later(AccountCategory::Cash, buy()).unwrap());
+        replies.push(stream.place_later(AccountCategory::Cash, &buy()).unwrap());
         match stream.try_recv() {
             Ok(Event::Disconnected(outage)) => break outage,
             Ok(other) => panic!("{other:?}"),

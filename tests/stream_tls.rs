@@ -361,7 +361,7 @@ fn what_the_network_has_not_taken_in_time_is_never_sent() {
     let mut replies = Vec::new();
     let outage = loop {
         let order = NewOrder::limit("BTC/USDT", Side::Buy, "0.001", "50000").unwrap();
-        replies.push(stream.place_later(AccountCategory::Cash, order).unwrap());
+        replies.push(stream.place_later(AccountCategory::Cash, &order).unwrap());
         match stream.try_recv() {
             Ok(Event::Disconnected(outage)) => break outage,
             Ok(other) => panic!("{other:?}"),

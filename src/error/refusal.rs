@@ -49,6 +49,14 @@ impl Refusal {
         orders
     }
 
+    /// Whether it is for the time that the call or an order in it was signed or stamped with, so that nothing was done.
+    pub(crate) fn is_for_its_time(&self) -> bool {
+        let names_it = |text: &String| text.to_ascii_lowercase().contains("timestamp");
+        self.code == Code::INVALID_TIMESTAMP
+            || self.orders().iter().any(|order| order.code == Code::INVALID_TIMESTAMP)
+            || !self.code.is_server_failure() && [&self.reason, &self.message].into_iter().any(names_it)
+    }
+
     /// Whether it is the refusal of a batch.
     fn is_batch(&self) -> bool {
         self.info.trim_start().starts_with('[')
