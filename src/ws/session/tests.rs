@@ -25,6 +25,7 @@ struct World {
     hang_ups: usize,
     resets: usize,
     clock: Option<i64>,
+    measured: Vec<Measured>,
     finished: bool,
 }
 
@@ -47,6 +48,7 @@ impl World {
             hang_ups: 0,
             resets: 0,
             clock: None,
+            measured: Vec::new(),
             finished: false,
         };
         world.session.start(world.now());
@@ -81,6 +83,7 @@ impl World {
                 Output::Answer(Token(token), answer) => self.answers.push((token, answer)),
                 Output::ResetIfUnsent => self.resets += 1,
                 Output::Clock(offset) => self.clock = Some(offset),
+                Output::Measured(measured) => self.measured.push(measured),
                 Output::HangUp => self.hang_ups += 1,
                 Output::Finish => self.finished = true,
             }
@@ -217,6 +220,44 @@ fn a_wall_clock_that_jumps_by_minutes_changes_no_deadline() {
         world.passes(secs(1));
         assert_eq!(world.log(), [r#"> {"op":"ping"}"#]);
     }
+}
+
+#[test]
+fn the_answer_to_a_ping_measures_the_way_and_the_clock() {
+    let mut world = World::ready(&[]);
+    world.says(r#"{"m":"pong","code":0,"ts":5}"#);
+    assert!(world.measured.is_empty(), "nobody asked");
+    world.passes(secs(15));
+    world.now += Duration::from_millis(80);
+    // The exchange is half a second ahead of the wall clock, which shows 1015.08 s; it spoke 40 ms ago.
+    world.says(r#"{"m":"pong","code":0,"ts":1015540,"hp":2}"#);
+    let measured = |millis, clock_offset| Measured { round_trip: Duration::from_millis(millis), clock_offset };
+    assert_eq!(world.measured, [measured(80, Some(500))]);
+    world.says(r#"{"m":"pong","code":0,"ts":1015540,"hp":2}"#);
+    assert_eq!(world.measured.len(), 1, "once for each ping");
+
+    // Asked for by the program, twice; one answer is under way when the connection breaks.
+    world.log();
+    world.wants(Command::Ping);
+    world.passes(secs(1));
+    world.wants(Command::Ping);
+    assert_eq!(world.log(), [r#"> {"op":"ping"}"#, r#"> {"op":"ping"}"#]);
+    world.passes(secs(2));
+    world.says(r#"{"m":"pong"}"#);
+    assert_eq!(world.measured.last(), Some(&measured(3000, None)));
+    world.wants(Command::Ping);
+    world.breaks();
+    world.log();
+    world.wants(Command::Ping);
+    assert!(world.log().is_empty(), "there is no connection");
+    world.passes(secs(1));
+    world.up();
+    world.says(&format!(r#"{{"m":"pong","ts":{}}}"#, u64::MAX));
+    assert_eq!(world.measured.len(), 2, "an answer of another connection measures nothing");
+    world.wants(Command::Ping);
+    world.says(&format!(r#"{{"m":"pong","ts":{}}}"#, u64::MAX));
+    assert_eq!(world.measured.last(), Some(&measured(0, None)), "no time at all");
+    assert_eq!(world.clock, None, "what is signed with is set by a refusal alone");
 }
 
 #[test]
