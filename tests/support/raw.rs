@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tungstenite::protocol::Role;
-use tungstenite::{Message, WebSocket};
+use tungstenite::{ClientRequestBuilder, HandshakeError, Message, WebSocket};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -71,6 +71,7 @@ impl Http {
         self.answer()
     }
 
+    /// As [`request`](Self::request), without waiting for the answer.
     pub(crate) fn send(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) {
         let mut text = format!("{method} {target} HTTP/1.1\r\nHost: sandbox\r\n");
         for (name, value) in headers {
@@ -192,6 +193,21 @@ impl Stream {
         match answer.status {
             101 => Ok(Self(WebSocket::from_partially_read(http.socket, http.unread, Role::Client, None))),
             _ => Err(answer),
+        }
+    }
+
+    /// Upgrades with these headers; or the status with which the upgrade was refused.
+    pub(crate) fn upgrade_with(port: u16, path: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
+        let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut request = ClientRequestBuilder::new(format!("ws://127.0.0.1:{port}{path}").parse().unwrap());
+        for (name, value) in headers {
+            request = request.with_header(*name, *value);
+        }
+        match tungstenite::client(request, socket) {
+            Ok((stream, _)) => Ok(Self(stream)),
+            Err(HandshakeError::Failure(tungstenite::Error::Http(refusal))) => Err(refusal.status().as_u16()),
+            Err(e) => panic!("{e}"),
         }
     }
 
