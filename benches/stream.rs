@@ -19,8 +19,7 @@ use tungstenite::{Message, WebSocket};
 const ROUNDS: usize = 10;
 const SAMPLES: usize = 2000;
 const GREETING: &str = r#"{"m":"connected","type":"auth"}"#;
-const BBO: &str =
-    r#"{"m":"bbo","symbol":"BTC/USDT","data":{"ts":1573068442532,"bid":["9309.11","0.0197172"],"ask":["9309.12","0.8851266"]}}"#;
+const BBO: &str = r#"{"m":"bbo","symbol":"BTC/USDT","data":{"ts":1573068442532,"bid":["9309.11","0.0197172"],"ask":["9309.12","0.8851266"]}}"#;
 
 fn main() {
     events();

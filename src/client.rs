@@ -9,6 +9,7 @@ use crate::config::{ClientBuilder, Endpoint, RestConfig};
 use crate::credentials::Credentials;
 use crate::error::{InvalidInput, Result};
 use crate::rest::{Account, ClockSetting, Details, Identities, Market, Transport, Wallet};
+use crate::rules::LoadedRules;
 use crate::ws::{Authentication, StreamBuilder, StreamIdentity, StreamShared, Target};
 
 /// A client of one exchange.
@@ -36,6 +37,7 @@ struct Shared {
     clock: Clock,
     clock_setting: ClockSetting,
     details: Details,
+    rules: LoadedRules,
     streams: StreamShared,
 }
 
@@ -61,6 +63,7 @@ impl Client {
             identities: Identities::default(),
             clock_setting: ClockSetting::default(),
             details: Details::default(),
+            rules: LoadedRules::default(),
             streams: StreamShared::new(clock.clone()),
             clock,
             settings,
@@ -130,6 +133,10 @@ impl Client {
 
     pub(crate) fn identities(&self) -> &Identities {
         &self.shared.identities
+    }
+
+    pub(crate) fn rules(&self) -> &LoadedRules {
+        &self.shared.rules
     }
 
     /// UTC milliseconds, for what is signed and for the `time` of orders.

@@ -99,7 +99,13 @@ pub(crate) mod maybe {
     }
 }
 
-/// Anything whose default stands for none: text, lists, flags. Use with `default`.
+/// Text, which is empty for none in any of its forms. Use with `default`.
+pub(crate) fn string<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    // Not through its JSON text, which is not to be had within `flatten`.
+    Ok(Option::<String>::deserialize(deserializer)?.filter(|text| text != "NULL_VAL").unwrap_or_default())
+}
+
+/// Anything whose default stands for none: lists, flags. Use with `default`.
 pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -183,8 +189,10 @@ mod tests {
         n: u64,
         #[serde(default, deserialize_with = "maybe_u64", skip_serializing_if = "Option::is_none")]
         m: Option<u64>,
-        #[serde(default, deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
+        #[serde(default, deserialize_with = "string", skip_serializing_if = "String::is_empty")]
         s: String,
+        #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+        l: Vec<u8>,
     }
 
     #[test]
@@ -206,6 +214,8 @@ mod tests {
             assert_eq!(row.m, None, "{none}");
             let row: Row = serde_json::from_str(&none.replace("\"b\"", "\"s\"")).unwrap();
             assert_eq!(row.s, "", "{none}");
+            let row: Row = serde_json::from_str(&none.replace("\"b\"", "\"l\"")).unwrap();
+            assert_eq!(row.l, [0; 0], "{none}");
         }
         assert_eq!(serde_json::from_str::<Row>(r#"{"a":1,"m":"7","s":"x"}"#).unwrap().m, Some(7));
         for bad in [

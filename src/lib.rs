@@ -51,6 +51,7 @@ mod clock;
 mod code;
 mod config;
 mod credentials;
+mod date;
 mod de;
 mod decimal;
 mod error;
@@ -61,6 +62,7 @@ mod order_answer;
 mod order_id;
 mod pace;
 mod rest;
+mod rules;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod sign;
@@ -75,19 +77,21 @@ pub use client::Client;
 pub use code::{Code, CodeGroup};
 pub use config::{ClientBuilder, Endpoint, WhenLimited};
 pub use credentials::Credentials;
+pub use date::Date;
 pub use decimal::{DecimalError, ToDecimal, parse_decimal};
 pub use error::{
     CloseFrame, DecodeError, Error, HttpError, InvalidInput, Phase, Refusal, RefusedOrder, Result, Timeout,
     TransportError,
 };
 pub use order::{CancelOrder, LimitOrder, NewOrder, Respond, TimeInForce};
-pub use order_id::{OrderSource, order_id};
+pub use order_id::{ClientOrderId, OrderSource, order_id};
 pub use rest::{
     Account, BalanceQuery, BarsIter, BarsQuery, Ledger, LedgerEntry, Market, OrderHistoryIter, OrderHistoryQuery,
     OrderHistoryV1Query, RecentOrdersQuery, SubuserTransfer, SubuserTransfersQuery, Wallet, WalletQuery,
 };
+pub use rules::{Change, Criterion, Fitted, Required, Rules, Violation};
 pub use rust_decimal::Decimal;
-pub use symbol::{Asset, ClientOrderId, OrderId, Symbol};
+pub use symbol::{Asset, OrderId, Symbol};
 pub use ws::wire::{AuthAck, Message, Refused, RequestAnswer, SubAck};
 pub use ws::{
     Authentication, Channel, CloseReason, Direction, Event, Iter, Lag, MessageLimits, Outage, Reply, Stream,

@@ -10,7 +10,8 @@ use crate::de;
 use crate::decimal::{ToDecimal, positive};
 use crate::error::InvalidInput;
 use crate::model::{Order, OrderType, Side};
-use crate::symbol::{ClientOrderId, OrderId, Symbol};
+use crate::order_id::ClientOrderId;
+use crate::symbol::{OrderId, Symbol};
 
 /// Declares a closed enumeration of requests with the wire's names, which are read in any case.
 macro_rules! setting {
@@ -86,12 +87,12 @@ setting! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "an order does nothing until it is placed"]
 pub struct NewOrder {
-    symbol: Symbol,
-    side: Side,
-    order_type: OrderType,
-    quantity: Decimal,
-    price: Option<Decimal>,
-    stop_price: Option<Decimal>,
+    pub(crate) symbol: Symbol,
+    pub(crate) side: Side,
+    pub(crate) order_type: OrderType,
+    pub(crate) quantity: Decimal,
+    pub(crate) price: Option<Decimal>,
+    pub(crate) stop_price: Option<Decimal>,
     post_only: bool,
     time_in_force: Option<TimeInForce>,
     respond: Option<Respond>,
@@ -211,6 +212,13 @@ impl NewOrder {
     pub fn time(mut self, millis: u64) -> Self {
         self.time = Some(millis);
         self
+    }
+
+    /// The prices that it has, with the names of their fields.
+    pub(crate) fn prices(&self) -> impl Iterator<Item = (&'static str, Decimal)> {
+        [("orderPrice", self.price), ("stopPrice", self.stop_price)]
+            .into_iter()
+            .filter_map(|(field, price)| Some((field, price?)))
     }
 
     /// The order as it is sent now.

@@ -21,7 +21,7 @@ pub(crate) struct RawAnswer {
     // In answers of 2020.
     #[serde(default, deserialize_with = "de::maybe::deserialize")]
     account_category: Option<AccountKind>,
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     account_id: String,
     action: OrderAction,
     status: String,

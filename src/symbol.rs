@@ -120,6 +120,8 @@ macro_rules! name {
     };
 }
 
+pub(crate) use name;
+
 fn is_code(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.'))
@@ -176,36 +178,6 @@ name! {
     OrderId, 39, "orderId", |text| !text.contains(','), "an order id (1 to 39 visible characters, no comma)"
 }
 
-name! {
-    /// The client's own id of an order or a cancel: 2 to 32 letters and digits. `Copy`.
-    ///
-    /// The protocol's `id`. The last nine characters become a part of the server's id of the order, if there are so
-    /// many; with fewer, an order whose answer is lost cannot be asked about.
-    ClientOrderId, 32, "id",
-    |text| text.len() >= 2 && text.bytes().all(|b| b.is_ascii_alphanumeric()),
-    "an id of 2 to 32 letters and digits"
-}
-
-impl ClientOrderId {
-    /// Draws an id of 32 letters and digits at random.
-    ///
-    /// # Errors
-    /// [`InvalidInput`] naming `id` when the system gives no randomness.
-    pub fn random() -> Result<Self, InvalidInput> {
-        const SIGNS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-        let mut id = String::with_capacity(Self::MAX_LEN);
-        while id.len() < Self::MAX_LEN {
-            let mut bytes = [0; 48];
-            getrandom::fill(&mut bytes)
-                .map_err(|e| InvalidInput::new("id", format!("cannot be drawn at random: {e}")))?;
-            // Six bits at a time, without those that are none of the 62, so that each is as likely.
-            let signs = bytes.iter().filter_map(|byte| SIGNS.get(usize::from(byte & 63)));
-            id.extend(signs.take(Self::MAX_LEN - id.len()).map(|sign| char::from(*sign)));
-        }
-        Self::new(&id)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,23 +215,6 @@ mod tests {
         for bad in ["\"\"", "\"a b\"", "\"\\u0000\"", "17", "null", "\"0123456789012345678901234\""] {
             assert!(serde_json::from_str::<Symbol>(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn client_ids_are_letters_and_digits() {
-        for good in ["a1", "iGwzbzWxxcHwno4b8VCvh8aaYCJaPALm"] {
-            assert_eq!(ClientOrderId::new(good).unwrap().as_str(), good);
-        }
-        for bad in ["", "a", "a-b", "a_b", "é9", "jHAfoOqZmRv3GP1URJ5624moJ9RCG2@3", &"a".repeat(33)] {
-            assert_eq!(ClientOrderId::new(bad).unwrap_err().field(), "id", "{bad}");
-        }
-        let drawn: Vec<_> = (0..100).map(|_| ClientOrderId::random().unwrap()).collect();
-        let mut seen: Vec<u8> = drawn.iter().flat_map(|id| id.as_str().bytes()).collect();
-        seen.sort_unstable();
-        seen.dedup();
-        assert!(drawn.iter().all(|id| id.as_str().len() == 32));
-        assert_eq!(seen.len(), 62, "3200 of them hold every one of 62, but for one time in 10^20");
-        assert_ne!(drawn[0].as_str()[23..], drawn[1].as_str()[23..]);
     }
 
     #[test]

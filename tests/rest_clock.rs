@@ -56,7 +56,7 @@ fn a_machine_whose_clock_is_minutes_off_trades() {
         sandbox.shift_clock(ahead);
         let builder = || Client::builder(sandbox.endpoint()).credentials(sandbox.credentials());
         let account = builder().build().unwrap().account(AccountCategory::Cash).unwrap();
-        account.place(order()).unwrap();
+        account.place(&order()).unwrap();
         account.place_batch(&[order(), order()]).unwrap();
         let open = account.open_orders(None).unwrap();
         account.cancel(&(&open[0]).into()).unwrap();
@@ -130,7 +130,7 @@ fn a_call_that_is_refused_for_its_time_is_made_once_more() {
     let client = with_credentials(&server).clock_correction(true).build().unwrap();
     let account = client.account(AccountCategory::Cash).unwrap();
     JUMPED.store(1, Ordering::SeqCst);
-    account.place(order()).unwrap();
+    account.place(&order()).unwrap();
     let [(first_id, first_time), (id, time)] = orders(&server).try_into().unwrap();
     assert_ne!(first_id, id);
     assert!(time.abs_diff(first_time) > 6 * 60_000);
@@ -150,7 +150,7 @@ fn a_second_refusal_for_the_time_is_final() {
     let client = with_credentials(&server).clock_correction(true).build().unwrap();
     let account = client.account(AccountCategory::Cash).unwrap();
     let own = order().id("myOwnId123".parse().unwrap()).time(5);
-    assert_eq!(account.place(own).unwrap_err().kind(), "refused");
+    assert_eq!(account.place(&own).unwrap_err().kind(), "refused");
     assert_eq!(orders(&server), [("myOwnId123".to_owned(), 5), ("myOwnId123".to_owned(), 5)], "what was given stays");
     assert_eq!(account.balances(&BalanceQuery::new()).unwrap_err().kind(), "refused");
     assert_eq!(paths(&server).iter().filter(|path| path.ends_with("/balance")).count(), 2);
@@ -158,7 +158,7 @@ fn a_second_refusal_for_the_time_is_final() {
     // With the correction off nothing is made again.
     let client = with_credentials(&server).build().unwrap();
     let before = server.requests().len();
-    assert_eq!(client.account(AccountCategory::Cash).unwrap().place(order()).unwrap_err().kind(), "refused");
+    assert_eq!(client.account(AccountCategory::Cash).unwrap().place(&order()).unwrap_err().kind(), "refused");
     assert_eq!(server.requests().len(), before + 2);
 }
 
@@ -170,6 +170,6 @@ fn the_sandboxs_ids_are_of_the_corrected_time() {
     let client = Client::builder(sandbox.endpoint()).credentials(sandbox.credentials()).build().unwrap();
     let account = client.account(AccountCategory::Cash).unwrap();
     let (id, time) = ("abcdefghi123456", wall_millis() as u64 + MINUTES as u64);
-    let answer = account.place(order().id(id.parse().unwrap()).time(time)).unwrap();
+    let answer = account.place(&order().id(id.parse().unwrap()).time(time)).unwrap();
     assert_eq!(answer.info.order_id(), order_id(OrderSource::Rest, time, account.uid(), id));
 }

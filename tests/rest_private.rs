@@ -151,12 +151,12 @@ fn answers_to_orders_are_told_apart_by_type() {
     });
     let account = with_credentials(&server).build().unwrap().account(AccountCategory::Cash).unwrap();
     let order = || NewOrder::market("BTC/USDT", Side::Sell, "0.00081").unwrap();
-    let ack = account.place(order()).unwrap();
+    let ack = account.place(&order()).unwrap();
     assert!(matches!(&ack.info, Outcome::Ack(ack) if ack.id == "16e607e2b83a8bXHbAwwoqDo55c166fa"));
     assert_eq!((ack.ac, ack.info.order()), (Some(AccountKind::Margin), None));
-    let accept = account.place(order().respond(Respond::Accept)).unwrap().info;
+    let accept = account.place(&order().respond(Respond::Accept)).unwrap().info;
     assert!(matches!(&accept, Outcome::Accept(order) if order.status.is_open()));
-    let done = account.place(order().respond(Respond::Done)).unwrap().info;
+    let done = account.place(&order().respond(Respond::Done)).unwrap().info;
     assert!(matches!(&done, Outcome::Done(order) if !order.status.is_open() && order.price.is_none()));
     assert_eq!(done.order_id().unwrap().as_str(), "a16edbd9aefaU9490877774pPK3zuGGh");
 }
@@ -170,7 +170,7 @@ fn cancels_that_are_merely_done_are_done() {
     assert_eq!(account.cancel_batch(&[cancel]).unwrap(), None);
     assert_eq!(account.cancel_all(None).unwrap(), None);
     // An order that is merely done has no id.
-    assert_eq!(account.place(accept_order()).unwrap_err().kind(), "decode");
+    assert_eq!(account.place(&accept_order()).unwrap_err().kind(), "decode");
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn refusals_name_the_orders_that_they_concern() {
         let order = NewOrder::market("BTC/USDT", Side::Buy, "1").unwrap();
         let cancel = CancelOrder::new("16e61d5ff43s8bXHbAwwoqDo9d817339", "BTC/USDT").unwrap();
         let error = match sample {
-            "place-err" => account.place(order).map(drop),
+            "place-err" => account.place(&order).map(drop),
             "cancel-err" => account.cancel(&cancel).map(drop),
             "place-batch-err" => account.place_batch(&[order]).map(drop),
             _ => account.cancel_batch(&[cancel]).map(drop),
@@ -217,7 +217,7 @@ fn a_second_use_of_an_id_is_refused_in_an_answer_that_says_it_is_done() {
         Reply::json(fixture("place-accept").replace(r#""errorCode": """#, r#""errorCode": "DupNewCoid""#))
     });
     let account = with_credentials(&server).build().unwrap().account(AccountCategory::Cash).unwrap();
-    let error = account.place(accept_order()).unwrap_err();
+    let error = account.place(&accept_order()).unwrap_err();
     assert!(!error.may_have_executed());
     let Error::Refused(refusal) = error else { panic!("{error:?}") };
     assert_eq!((refusal.code, refusal.reason.as_str()), (Code::new(0), "DupNewCoid"));
@@ -368,7 +368,7 @@ fn bad_arguments_are_refused_and_nothing_is_sent() {
         (id("a_b").map_err(input), "id"),
         (id(&"a".repeat(33)).map_err(input), "id"),
         (
-            cash.place(NewOrder::limit("A/B", side(), 1, 1).unwrap().post_only().time_in_force(TimeInForce::Fok))
+            cash.place(&NewOrder::limit("A/B", side(), 1, 1).unwrap().post_only().time_in_force(TimeInForce::Fok))
                 .map(drop),
             "timeInForce",
         ),
@@ -464,7 +464,7 @@ fn credentials_are_not_sent_on_to_where_a_redirect_points() {
     let client = with_credentials(&server).build().unwrap();
     assert_eq!(client.fees().unwrap_err().kind(), "redirect");
     let order = NewOrder::market("A/B", Side::Buy, 1).unwrap();
-    assert_eq!(client.account(AccountCategory::Cash).unwrap().place(order).unwrap_err().kind(), "redirect");
+    assert_eq!(client.account(AccountCategory::Cash).unwrap().place(&order).unwrap_err().kind(), "redirect");
     assert_eq!(other.requests(), []);
 }
 
@@ -476,7 +476,43 @@ fn an_order_whose_answer_is_lost_may_have_been_placed() {
         let server = exchange(move |_| reply.clone());
         let client: Client = with_credentials(&server).read_timeout(Duration::from_millis(100)).build().unwrap();
         let account = client.account(AccountCategory::Cash).unwrap();
-        assert!(account.place(accept_order()).unwrap_err().may_have_executed());
+        assert!(account.place(&accept_order()).unwrap_err().may_have_executed());
         assert_eq!(server.requests().len(), 2, "an order is sent once");
     }
+}
+
+#[test]
+fn orders_are_checked_against_the_rules_that_were_loaded() {
+    let server = exchange(|request| {
+        Reply::json(fixture(match request.path.rsplit('/').nth(1) {
+            Some("cash" | "margin") if request.path.ends_with("/products") => "products-cash",
+            Some("v1") => "products-v1",
+            _ if request.path.ends_with("/batch") => "place-batch-ack",
+            _ => "place-ack",
+        }))
+    });
+    let client = with_credentials(&server).build().unwrap();
+    let cash = client.account(AccountCategory::Cash).unwrap();
+    let products: Value = serde_json::from_str(&fixture("products-cash")).unwrap();
+    let symbol = products["data"][0]["symbol"].as_str().unwrap();
+    let bad = NewOrder::limit(symbol, Side::Buy, 1, "0.0000000001").unwrap();
+    cash.place(&bad).unwrap();
+
+    let rules = cash.load_rules().unwrap();
+    assert!(rules.product(symbol.parse().unwrap()).is_some());
+    let sent = server.requests().len();
+    // Also through another handle of the same client, and in a batch.
+    let other = client.clone().account(AccountCategory::Cash).unwrap();
+    for error in [cash.place(&bad).unwrap_err(), other.place_batch(&[&bad, &bad]).unwrap_err()] {
+        assert!(!error.may_have_executed());
+        assert!(matches!(&error, Error::InvalidInput(e) if e.field() == "orderPrice"), "{error}");
+    }
+    assert_eq!(server.requests().len(), sent);
+    // Another category has its own.
+    let margin = client.account(AccountCategory::Margin).unwrap();
+    margin.place(&bad).unwrap();
+    let before = server.requests().len();
+    margin.load_rules().unwrap();
+    let asked: Vec<String> = server.requests()[before..].iter().map(|request| request.path.clone()).collect();
+    assert_eq!(asked, ["/api/pro/v1/margin/products", "/api/pro/v1/products"]);
 }

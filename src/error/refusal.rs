@@ -23,7 +23,8 @@ pub struct Refusal {
     /// The protocol's `info`: what the refusal concerned, as JSON text; empty where it said none. For orders see
     /// [`orders`](Self::orders).
     pub info: String,
-    /// The HTTP status that it came with; `None` on the stream.
+    /// The HTTP status that it came with; `None` on the stream, and where it stood within an answer that said it was
+    /// none (with code 0, and the matching engine's word in `reason`).
     pub status: Option<u16>,
     /// How long the server asks to wait (`Retry-After` in seconds); `None` on the stream.
     pub retry_after: Option<Duration>,
@@ -97,7 +98,7 @@ pub struct RefusedOrder {
     #[serde(default, deserialize_with = "de::or_default")]
     pub code: Code,
     /// The client's id of the order or of the cancel (`id`); empty where it was not told.
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub id: String,
     /// The server's id of the order (`orderId`); a refused new order has none.
     #[serde(default, with = "de::maybe", skip_serializing_if = "Option::is_none")]
@@ -106,10 +107,10 @@ pub struct RefusedOrder {
     #[serde(default, with = "de::maybe")]
     pub symbol: Option<Symbol>,
     /// Why, as a constant name (`reason`); empty where it was not told.
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub reason: String,
     /// Why, as a sentence (`message`); empty where it was not told.
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub message: String,
 }
 

@@ -93,7 +93,7 @@ pub struct AccountInfo {
     #[serde(deserialize_with = "de::u32")]
     pub account_group: u32,
     /// The user's mail address (`email`).
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub email: String,
     /// When the key expires, UTC milliseconds; -1: never (`expireTime`).
     #[serde(default = "never", deserialize_with = "de::i64")]
@@ -111,7 +111,7 @@ pub struct AccountInfo {
     #[serde(default, deserialize_with = "de::or_default", skip_serializing_if = "Vec::is_empty")]
     pub futures_account: Vec<String>,
     /// The user's id, which becomes a part of the ids of orders (`userUID`).
-    #[serde(default, deserialize_with = "de::or_default", rename = "userUID")]
+    #[serde(default, deserialize_with = "de::string", rename = "userUID")]
     pub user_uid: String,
     /// Whether the key may place and cancel orders (`tradePermission`).
     #[serde(default, deserialize_with = "de::or_default")]
@@ -146,10 +146,10 @@ pub struct FeeRates {
 #[non_exhaustive]
 pub struct FeeSchedule {
     /// The market that it is for: `spot` (`domain`).
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub domain: String,
     /// The user's id (`userUID`).
-    #[serde(default, deserialize_with = "de::or_default", rename = "userUID")]
+    #[serde(default, deserialize_with = "de::string", rename = "userUID")]
     pub user_uid: String,
     /// The user's level, from 0 (`vipLevel`).
     #[serde(deserialize_with = "de::u32")]
@@ -191,9 +191,9 @@ pub struct SymbolFees {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SymbolFeesMessage {
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     domain: String,
-    #[serde(default, deserialize_with = "de::or_default", rename = "userUID")]
+    #[serde(default, deserialize_with = "de::string", rename = "userUID")]
     user_uid: String,
     #[serde(deserialize_with = "de::u32")]
     vip_level: u32,

@@ -91,10 +91,10 @@ pub struct SubuserTransferTaken {
     /// Of what (`asset`).
     pub asset: Asset,
     /// The user that it leaves, by id or name (`userFrom`).
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub user_from: String,
     /// The user that it reaches, by id or name (`userTo`).
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub user_to: String,
 }
 
@@ -269,7 +269,7 @@ pub struct BalanceChange {
     /// The changes, asset by asset (`data`).
     pub data: Vec<AssetChange>,
     /// What it was, free text (`eventType`).
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub event_type: String,
     /// The number of the change: rising, not continuous (`sn`).
     #[serde(deserialize_with = "de::u64")]

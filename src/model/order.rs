@@ -138,13 +138,13 @@ pub struct Order {
     #[serde(default, with = "de::maybe")]
     pub exec_inst: Option<ExecInst>,
     /// The client's id, where the exchange tells it; else empty (`id`).
-    #[serde(default, deserialize_with = "de::or_default", skip_serializing_if = "String::is_empty")]
+    #[serde(default, deserialize_with = "de::string", skip_serializing_if = "String::is_empty")]
     pub id: String,
     /// The account's category, where the exchange tells it (`ac`).
     #[serde(default, with = "de::maybe", skip_serializing_if = "Option::is_none")]
     pub ac: Option<AccountKind>,
     /// The account's id, where the exchange tells it; else empty (`accountId`).
-    #[serde(default, deserialize_with = "de::or_default", skip_serializing_if = "String::is_empty")]
+    #[serde(default, deserialize_with = "de::string", skip_serializing_if = "String::is_empty")]
     pub account_id: String,
     /// When it was sent, UTC milliseconds, where the exchange tells it (`sendingTime`).
     #[serde(default, deserialize_with = "de::maybe_u64", skip_serializing_if = "Option::is_none")]
@@ -162,7 +162,7 @@ pub struct HistoryOrder {
     #[serde(deserialize_with = "de::u64")]
     pub seq_num: u64,
     /// The account's id (`accountId`).
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub account_id: String,
     /// The product (`symbol`).
     pub symbol: Symbol,
@@ -322,7 +322,7 @@ impl Outcome {
 #[non_exhaustive]
 pub struct Ack {
     /// The client's id of the order or of the cancel (`id`).
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub id: String,
     /// The server's id of the order (`orderId`).
     pub order_id: OrderId,
@@ -343,7 +343,7 @@ pub struct Ack {
 #[non_exhaustive]
 pub struct CancelAllAck {
     /// The id of the cancel (`id`).
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub id: String,
     /// The product, where the cancel was for one (`symbol`).
     #[serde(default, with = "de::maybe")]

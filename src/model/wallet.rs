@@ -16,7 +16,7 @@ pub struct DepositAddresses {
     /// The asset (`asset`).
     pub asset: Asset,
     /// Its full name (`assetName`).
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub asset_name: String,
     /// One address a block chain (`address`).
     #[serde(default, deserialize_with = "de::or_default")]
@@ -44,11 +44,11 @@ pub struct DepositAddress {
 struct DepositAddressMessage {
     address: String,
     // Either, or both.
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     blockchain: String,
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     chain_name: String,
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     dest_tag: String,
     #[serde(default, deserialize_with = "de::maybe_u64")]
     num_confirmations: Option<u64>,
@@ -124,7 +124,7 @@ pub struct WalletTransaction {
     #[serde(default, deserialize_with = "de::or_default")]
     pub dest_address: Destination,
     /// The block chain's id of it (`networkTransactionId`).
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub network_transaction_id: String,
     /// Confirmations that it needs (`numConfirmations`).
     #[serde(default, deserialize_with = "de::maybe_u64")]
@@ -133,7 +133,7 @@ pub struct WalletTransaction {
     #[serde(default, deserialize_with = "de::maybe_u64")]
     pub num_confirmed: Option<u64>,
     /// The exchange's id of it (`requestId`).
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub request_id: String,
     /// What has become of it (`status`).
     pub status: TransactionStatus,
@@ -150,9 +150,9 @@ pub struct WalletTransaction {
 #[non_exhaustive]
 pub struct Destination {
     /// The address (`address`).
-    #[serde(default, deserialize_with = "de::or_default")]
+    #[serde(default, deserialize_with = "de::string")]
     pub address: String,
     /// The tag or memo that went along; empty for none (`destTag`).
-    #[serde(default, deserialize_with = "de::or_default", skip_serializing_if = "String::is_empty")]
+    #[serde(default, deserialize_with = "de::string", skip_serializing_if = "String::is_empty")]
     pub dest_tag: String,
 }

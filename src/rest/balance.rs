@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::account::Account;
-use super::check::{date, order_of_times, page, visible};
+use super::check::{order_of_times, page, visible};
 use super::endpoint;
 use super::request::Request;
 use crate::client::Client;
+use crate::date::Date;
 use crate::de;
 use crate::decimal::{ToDecimal, positive};
 use crate::error::{Error, InvalidInput, Result};
@@ -69,14 +70,17 @@ impl Account {
         self.client.fetch(&self.request(&endpoint::MARGIN_RISK))
     }
 
-    /// What the account held at the start of a day, given as `YYYY-mm-dd`: `GET
+    /// What the account held at the start of a day, given as text (`YYYY-mm-dd`) or as a [`Date`]: `GET
     /// /api/pro/data/v1/AC/balance/snapshot`. The exchange answers 8 such calls a minute, for the last 7 days.
     ///
     /// # Errors
     /// As all calls: see [`Account`]; [`Error::InvalidInput`] for a date that does not exist.
-    pub fn balance_snapshot(&self, day: &str) -> Result<BalanceSnapshot> {
-        date("date", day)?;
-        self.client.fetch(&self.request(&endpoint::BALANCE_SNAPSHOT).param("date", day))
+    pub fn balance_snapshot<D>(&self, date: D) -> Result<BalanceSnapshot>
+    where
+        D: TryInto<Date>,
+        Error: From<D::Error>,
+    {
+        self.client.fetch(&self.request(&endpoint::BALANCE_SNAPSHOT).param("date", date.try_into()?))
     }
 
     /// What changed the account's balances from a number on (`sn`), one page of at most `limit` changes (1 to 500), or

@@ -6,7 +6,8 @@ use super::account::Account;
 use super::balance::MAX_CHANGES;
 use super::endpoint;
 use super::pages::Unread;
-use crate::error::Result;
+use crate::date::Date;
+use crate::error::{Error, Result};
 use crate::model::{AssetChange, BalanceChange, BalanceSnapshot, OrderChange};
 
 /// Milliseconds of a day.
@@ -49,7 +50,7 @@ impl LedgerEntry {
 }
 
 impl Account {
-    /// The ledger of a day, given as `YYYY-mm-dd`: the [snapshot](Self::balance_snapshot) of its start, which is asked
+    /// The ledger of a day, given as text (`YYYY-mm-dd`) or as a [`Date`]: the [snapshot](Self::balance_snapshot) of its start, which is asked
     /// for at once, and then every change of the day by its number, page by page of the
     /// [history](Self::balance_history) as the iterator comes to them.
     ///
@@ -72,8 +73,12 @@ impl Account {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn ledger(&self, day: &str) -> Result<Ledger> {
-        let snapshot = self.balance_snapshot(day)?;
+    pub fn ledger<D>(&self, date: D) -> Result<Ledger>
+    where
+        D: TryInto<Date>,
+        Error: From<D::Error>,
+    {
+        let snapshot = self.balance_snapshot(date)?;
         let next = snapshot.meta.sn.checked_add(1);
         Ok(Ledger { account: self.clone(), snapshot, next, page: VecDeque::new() })
     }

@@ -1,5 +1,7 @@
 //! Orders: placing, cancelling, asking how far they have come.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -8,9 +10,10 @@ use super::endpoint::{self, Call};
 use super::request::encoded_len;
 use crate::code::{Code, CodeGroup};
 use crate::error::{DecodeError, Error, InvalidInput, Refusal, Result};
-use crate::model::{CancelAllAck, Order, OrderAnswer, Outcome, Rows};
-use crate::order::{CancelOrder, NewOrder};
+use crate::model::{AccountCategory, CancelAllAck, Order, OrderAnswer, Outcome, Rows};
+use crate::order::{CancelOrder, NewOrder, OrderBody};
 use crate::order_answer::RawAnswer;
+use crate::rules::Rules;
 use crate::symbol::{OrderId, Symbol};
 
 /// The most orders or cancels of a batch.
@@ -25,6 +28,24 @@ struct Batch<T> {
 }
 
 impl Account {
+    /// Loads the rules for orders from the products of the exchange: `GET /api/pro/v1/AC/products`, and on margin also
+    /// `GET /api/pro/v1/products`. From then on every order of the category that is placed through this client or its
+    /// clones is checked against them before it is sent. Loaded anew, they replace the old.
+    ///
+    /// # Errors
+    /// As all calls: see [`Account`].
+    pub fn load_rules(&self) -> Result<Arc<Rules>> {
+        let market = self.client.market();
+        let products = market.products(self.category)?;
+        let all = match self.category {
+            AccountCategory::Cash => Vec::new(),
+            AccountCategory::Margin => market.products_v1()?.into_vec(),
+        };
+        let rules = Arc::new(Rules::new(self.category, &products, &all));
+        self.client.rules().load(&rules);
+        Ok(rules)
+    }
+
     /// Places an order: `POST /G/api/pro/v1/AC/order`.
     ///
     /// What the answer waits for is the order's [`respond`](NewOrder::respond). An order whose answer was lost
@@ -33,7 +54,7 @@ impl Account {
     ///
     /// # Errors
     /// As all calls: see [`Account`]; [`Error::InvalidInput`] naming `timeInForce` for a post-only order that is to trade
-    /// at once, and `id` where none can be drawn.
+    /// at once, `id` where none can be drawn, and what does not meet the [rules](Self::load_rules), if they were loaded.
     ///
     /// ```no_run
     /// use bitmax::NewOrder;
@@ -44,9 +65,9 @@ impl Account {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn place(&self, order: impl AsRef<NewOrder>) -> Result<OrderAnswer<Outcome>> {
-        self.stamped(&endpoint::PLACE, |now| {
-            let body = order.as_ref().stamp(now)?;
+    pub fn place(&self, order: &impl AsRef<NewOrder>) -> Result<OrderAnswer<Outcome>> {
+        self.timed(&endpoint::PLACE, |now| {
+            let body = self.stamp(order.as_ref(), now)?;
             let answer: RawAnswer = self.client.send(&self.request(&endpoint::PLACE).body(&body))?;
             answer.one(&endpoint::PLACE)
         })
@@ -59,8 +80,8 @@ impl Account {
     /// As [`place`](Self::place); [`Error::InvalidInput`] naming `orders` for none or more than 10.
     pub fn place_batch<O: AsRef<NewOrder>>(&self, orders: &[O]) -> Result<OrderAnswer<Vec<Outcome>>> {
         check_batch(orders.len())?;
-        self.stamped(&endpoint::PLACE_BATCH, |now| {
-            let orders = orders.iter().map(|order| order.as_ref().stamp(now)).collect::<Result<_, _>>()?;
+        self.timed(&endpoint::PLACE_BATCH, |now| {
+            let orders = orders.iter().map(|order| self.stamp(order.as_ref(), now)).collect::<Result<_, _>>()?;
             let answer: RawAnswer = self.client.send(&self.request(&endpoint::PLACE_BATCH).body(&Batch { orders }))?;
             answer.batch(&endpoint::PLACE_BATCH)
         })
@@ -80,7 +101,7 @@ impl Account {
     /// # }
     /// ```
     pub fn cancel(&self, order: &CancelOrder) -> Result<Option<OrderAnswer<Outcome>>> {
-        self.stamped(&endpoint::CANCEL, |now| {
+        self.timed(&endpoint::CANCEL, |now| {
             let body = order.stamp(now)?;
             let answer: Option<RawAnswer> = self.client.send(&self.request(&endpoint::CANCEL).body(&body))?;
             answer.map(|answer| answer.one(&endpoint::CANCEL)).transpose()
@@ -94,7 +115,7 @@ impl Account {
     /// As all calls: see [`Account`]; [`Error::InvalidInput`] naming `orders` for none or more than 10.
     pub fn cancel_batch(&self, orders: &[CancelOrder]) -> Result<Option<OrderAnswer<Vec<Outcome>>>> {
         check_batch(orders.len())?;
-        self.stamped(&endpoint::CANCEL_BATCH, |now| {
+        self.timed(&endpoint::CANCEL_BATCH, |now| {
             let orders = orders.iter().map(|order| order.stamp(now)).collect::<Result<_, _>>()?;
             let answer: Option<RawAnswer> =
                 self.client.send(&self.request(&endpoint::CANCEL_BATCH).body(&Batch { orders }))?;
@@ -181,9 +202,15 @@ impl Account {
 
     /// Makes a call whose body has the time in it, and an id where none is given: both are new where it is refused for
     /// its time and made once more.
-    fn stamped<T>(&self, call: &Call, send: impl Fn(u64) -> Result<T>) -> Result<T> {
+    fn timed<T>(&self, call: &Call, send: impl Fn(u64) -> Result<T>) -> Result<T> {
         self.client.prepare(call)?;
         self.client.timely(|| send(self.client.now_millis()))
+    }
+
+    /// An order that meets the rules, where they were loaded, as it is sent now.
+    fn stamp(&self, order: &NewOrder, now: u64) -> Result<OrderBody> {
+        self.client.rules().check(self.category, order)?;
+        Ok(order.stamp(now)?)
     }
 
     fn one_order(&self, order_id: OrderId) -> Result<Option<Order>> {

@@ -3,14 +3,16 @@
 use std::net::IpAddr;
 
 use super::Settings;
-use super::accounts::{self, Accounts};
+use super::accounts::{self, Accounts, Proof};
 use super::api;
+use super::engine::Event;
 use super::faults::{Fault, Faults};
 use super::http::{Request, Response};
-use super::limits::{Ban, Limits};
+use super::limits::{Gate, Verdict};
 use super::market::{Market, Publication};
-use super::sessions::{Output, SessionId, Sessions, World};
-use super::wire::ClientMessage;
+use super::sessions::{self, ClientMessage, Output, SessionId, Sessions, World};
+use super::visitor::Visitor;
+use super::wire;
 use crate::Code;
 
 /// The whole exchange. It has no clock: every call says what time it is, UTC milliseconds.
@@ -19,7 +21,7 @@ pub(crate) struct Exchange {
     market: Market,
     accounts: Accounts,
     sessions: Sessions,
-    pub(crate) limits: Limits,
+    pub(crate) gate: Gate,
     pub(crate) faults: Faults,
     /// How far time has come.
     now: u64,
@@ -31,8 +33,8 @@ impl Exchange {
         let mut accounts = Accounts::new(settings.seed);
         accounts.acceptance_window = settings.acceptance_window;
         accounts.unknown_order = settings.unknown_order;
-        let faults = Faults::new(settings.seed);
-        Self { market, accounts, sessions: Sessions::new(settings), limits: Limits::default(), faults, now }
+        let (faults, gate) = (Faults::new(settings.seed), Gate::new(settings.limits.clone()));
+        Self { market, accounts, sessions: Sessions::new(settings), gate, faults, now }
     }
 
     /// Whether clients are told a recording, as fast as they [take](Self::taken) it.
@@ -47,12 +49,7 @@ impl Exchange {
 
     /// Bans an address from the stream for so long, ms.
     pub(crate) fn ban(&mut self, address: IpAddr, time: u64) {
-        let ban = Ban {
-            until: self.now.saturating_add(time),
-            code: Code::TOO_MANY_REQUESTS,
-            reason: "banned by hand".into(),
-        };
-        self.limits.ban(address, ban);
+        self.gate.ban(address, time, "banned by hand", self.now);
     }
 
     /// Sets how far the time that clients are told is ahead, ms.
@@ -65,13 +62,14 @@ impl Exchange {
         self.faults.at_request(&request.name())
     }
 
-    /// Answers a call.
-    pub(crate) fn answer(&mut self, request: &Request, from: IpAddr, now: u64) -> Response {
+    /// Answers a call, with which this goes wrong.
+    pub(crate) fn answer(&mut self, request: &Request, from: IpAddr, faults: &[Fault], now: u64) -> Response {
         self.advance(now);
+        self.accounts.only_acknowledges = faults.contains(&Fault::Expire);
         let response = accounts::calls::answer(&mut self.accounts, &mut self.market, request, self.now);
         self.tell();
         let times = [self.now, self.told_now()];
-        response.unwrap_or_else(|| api::answer(&self.market, &self.limits, request, from, times))
+        response.unwrap_or_else(|| api::answer(&self.market, &self.gate, request, from, times))
     }
 
     /// Does something with users and market, and tells what came of it.
@@ -82,34 +80,54 @@ impl Exchange {
         result
     }
 
-    /// Whether a client may open the stream.
+    /// Whether a client may open the stream, and as whom.
     ///
     /// # Errors
-    /// The answer that refuses it.
-    pub(crate) fn admit(&mut self, from: IpAddr, now: u64) -> Result<(), Response> {
+    /// The answer that refuses it: 404 for another path, 429 for a banned address or one with too many sessions, 401 for headers that prove nothing,
+    /// 403 for those of a user whose account group the path does not have.
+    pub(crate) fn admit(&mut self, request: &Request, from: IpAddr, now: u64) -> Result<Visitor, Response> {
         self.advance(now);
-        match self.limits.banned(from, self.now) {
-            Some(ban) => {
-                let wait = (ban.until - self.now).div_ceil(1000);
-                Err(Response::page(429, "Too many requests").with("Retry-After", &wait.to_string()))
-            }
-            None => Ok(()),
+        let mut visitor = Visitor::new(&request.path, from).ok_or_else(|| Response::plain(404, "no such stream"))?;
+        if let Some(ban) = self.gate.attempt(from, self.now) {
+            let wait = (ban.until - self.now).div_ceil(1000);
+            return Err(Response::page(429, "Too many requests").with("Retry-After", &wait.to_string()));
         }
+        let [of_group, of_address] = self.sessions.count(&visitor);
+        let limits = &self.gate.limits;
+        if of_group >= limits.sessions_of_group as usize || of_address >= limits.sessions_of_address as usize {
+            return Err(Response::page(429, "Too many sessions"));
+        }
+        if Visitor::is_named(request) {
+            let user = visitor.authenticate(&self.accounts, Proof::of(request), self.now).map_err(|refusal| {
+                let status = if refusal.code == Code::ACCOUNT_NOT_FOUND { 403 } else { 401 };
+                Response::json(status, wire::failure(&refusal))
+            })?;
+            visitor.user = Some(user);
+        }
+        Ok(visitor)
     }
 
     /// A client has opened the stream.
-    pub(crate) fn open(&mut self, now: u64) -> SessionId {
+    pub(crate) fn open(&mut self, visitor: Visitor, now: u64) -> SessionId {
         self.advance(now);
-        self.sessions.open(self.now)
+        self.sessions.open(visitor, self.now)
     }
 
     /// A client of the stream said something.
     pub(crate) fn receive(&mut self, id: SessionId, text: &str, now: u64) {
         self.advance(now);
         let message = ClientMessage::parse(text);
+        match self.sessions.meter(id, &message, &self.gate.limits, self.now) {
+            Some((Verdict::Heard, _)) => {}
+            Some((Verdict::Banned, address)) => {
+                let reason = "exceeds the level 2 threshold of messages in a minute";
+                self.gate.punish(address, reason, self.now);
+                return self.sessions.end(id, Code::TOO_MANY_REQUESTS, reason);
+            }
+            Some((Verdict::Ignored, _)) | None => return,
+        }
         let faults = self.faults.at_request(&message.name());
-        let world = World { market: &self.market, now: self.now, told_now: self.told_now() };
-        self.sessions.receive(world, id, message, &faults);
+        self.with_sessions(|sessions, world| sessions.receive(world, id, message, &faults));
     }
 
     /// A client of the stream has taken all that it was sent.
@@ -131,8 +149,7 @@ impl Exchange {
             self.now = self.now.max(self.deadline());
             self.market.advance(self.now);
             self.tell();
-            let world = World { market: &self.market, now: self.now, told_now: self.told_now() };
-            self.sessions.advance(world);
+            self.with_sessions(Sessions::advance);
         }
         self.now = self.now.max(now);
     }
@@ -142,14 +159,43 @@ impl Exchange {
         self.sessions.deadline().map_or(self.market.deadline(), |due| due.min(self.market.deadline()))
     }
 
-    /// Tells what has happened.
+    /// Lets the sessions act on everything else, and tells what came of it.
+    fn with_sessions(&mut self, act: impl FnOnce(&mut Sessions, &mut World<'_>)) {
+        let (now, told_now) = (self.now, self.told_now());
+        let mut world = World { market: &mut self.market, accounts: &mut self.accounts, now, told_now };
+        act(&mut self.sessions, &mut world);
+        self.tell();
+    }
+
+    /// Tells what has happened: to orders and balances, and in the market.
     fn tell(&mut self) {
         self.accounts.listen(&mut self.market);
-        // What happened to orders and balances is for authenticated sessions, of which there are none yet.
-        self.accounts.drain();
+        for event in self.accounts.take_events() {
+            self.tell_account(&event);
+        }
         for publication in self.market.drain() {
             self.publish(publication);
         }
+    }
+
+    fn tell_account(&mut self, event: &Event) {
+        let (account, symbol) = match event {
+            Event::Order(update) => (update.order.account, Some(update.order.symbol)),
+            Event::Balance(update) => (update.account, None),
+            Event::Trade(_) | Event::Level(_) | Event::Bbo(_) => return,
+        };
+        let Some(user) = self.accounts.owner(account) else { return };
+        let record = &self.accounts[user];
+        let id = record.account_id(account.category);
+        let listeners = self.sessions.listeners(id, symbol);
+        if listeners.is_empty() || self.faults.at_message(&format!("order:{id}")) {
+            return;
+        }
+        self.sessions.tell(&listeners, |ready| match event {
+            Event::Order(update) => sessions::order_update(record, update, ready),
+            Event::Balance(update) => Some(sessions::balance_update(record, update)),
+            _ => None,
+        });
     }
 
     fn publish(&mut self, publication: Publication) {

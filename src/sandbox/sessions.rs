@@ -1,25 +1,30 @@
-//! The sessions of the stream: greeting, keep-alive, subscriptions, requests. No sockets and no clock in it.
+//! The sessions of the stream: greeting, authentication, keep-alive, and who is to be told what. No sockets and no clock
+//! in it.
+
+mod message;
+mod requests;
+mod rows;
+mod subscriptions;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Settings;
-use super::channel;
+use super::accounts::{Accounts, UserIx};
 use super::faults::{Break, Fault};
+use super::limits::{Meter, StreamLimits, Verdict};
 use super::market::Market;
 use super::millis;
 use super::replay::Playback;
-use super::wire::{self, ClientMessage, Refusal};
+use super::visitor::Visitor;
+use super::wire::{self, Refusal};
 use crate::Code;
+pub(crate) use message::ClientMessage;
+pub(crate) use rows::{balance_update, order_update};
 
-/// Symbols in one `sub` or `unsub`, at most.
-const MAX_SYMBOLS: usize = 10;
 /// What `hp` begins with.
 const FULL_HP: u8 = 3;
-/// Trades in one answer, at most, and where the client does not say.
-const MAX_TRADES: usize = 100;
-/// Answers that may be under way to one session at once.
-const MAX_UNDER_WAY: usize = 100;
 
 /// A session's number, never used twice.
 pub(crate) type SessionId = u64;
@@ -37,11 +42,18 @@ pub(crate) enum Output {
 
 #[derive(Debug)]
 struct Session {
+    visitor: Visitor,
+    /// Whether orders are acknowledged once they rest (`"ack":"ready"`).
+    ready: bool,
     /// Pings sent since the client was last heard of in this regard.
     unanswered: u8,
     next_ping: Option<u64>,
     playback: Option<Playback>,
+    /// Snapshots that were asked for and are not sent yet.
     under_way: usize,
+    meter: Meter,
+    /// Nothing more is heard.
+    ended: bool,
 }
 
 /// Who asked, and what becomes of the answer.
@@ -76,10 +88,10 @@ impl Later {
     }
 }
 
-/// What sessions know of the exchange around them.
-#[derive(Clone, Copy)]
+/// The exchange around the sessions.
 pub(crate) struct World<'a> {
-    pub(crate) market: &'a Market,
+    pub(crate) market: &'a mut Market,
+    pub(crate) accounts: &'a mut Accounts,
     pub(crate) now: u64,
     /// What clients are told that the time is.
     pub(crate) told_now: u64,
@@ -90,6 +102,7 @@ pub(crate) struct World<'a> {
 pub(crate) struct Sessions {
     settings: Settings,
     sessions: BTreeMap<SessionId, Session>,
+    /// By channel; that of an account has the account's id in it.
     subscribers: BTreeMap<Box<str>, BTreeSet<SessionId>>,
     /// What is under way, by the time when it is due and in the order of its asking.
     later: BTreeMap<(u64, u64), Later>,
@@ -97,6 +110,7 @@ pub(crate) struct Sessions {
     outputs: Vec<Output>,
 }
 
+/// Their life.
 impl Sessions {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
@@ -115,16 +129,32 @@ impl Sessions {
     }
 
     /// A client has come in.
-    pub(crate) fn open(&mut self, now: u64) -> SessionId {
+    pub(crate) fn open(&mut self, visitor: Visitor, now: u64) -> SessionId {
         self.next_id += 1;
         let id = self.next_id;
         let recording = self.settings.recording.clone();
         let playback = recording.map(|recording| Playback::new(recording, self.settings.speed));
         // A recording brings its own pings.
         let next_ping = playback.is_none().then(|| now + self.settings.ping_interval);
-        self.sessions.insert(id, Session { unanswered: 0, next_ping, playback, under_way: 0 });
-        self.send(id, wire::connected(false));
+        let session = Session {
+            visitor,
+            ready: false,
+            unanswered: 0,
+            next_ping,
+            playback,
+            under_way: 0,
+            meter: Meter::default(),
+            ended: false,
+        };
+        self.sessions.insert(id, session);
+        self.send(id, wire::connected(visitor.user.is_some()));
         id
+    }
+
+    /// How many sessions there are of a visitor's address: in its account group, and in all.
+    pub(crate) fn count(&self, visitor: &Visitor) -> [usize; 2] {
+        let of_address = self.sessions.values().map(|session| session.visitor).filter(|v| v.address == visitor.address);
+        [of_address.clone().filter(|other| other.group == visitor.group).count(), of_address.count()]
     }
 
     /// A client has gone.
@@ -158,44 +188,12 @@ impl Sessions {
     }
 
     /// Does what is due.
-    pub(crate) fn advance(&mut self, world: World<'_>) {
-        let now = world.now;
+    pub(crate) fn advance(&mut self, world: &mut World<'_>) {
         self.catch_up(world);
         let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
         for id in ids {
-            self.ping(id, now);
-            self.play(id, now);
-        }
-    }
-
-    /// Whether anyone listens to a channel.
-    pub(crate) fn is_subscribed(&self, channel: &str) -> bool {
-        self.subscribers.contains_key(channel)
-    }
-
-    /// Hands a message to everyone who subscribed to its channel.
-    pub(crate) fn publish(&mut self, channel: &str, text: &Arc<str>) {
-        let ids = self.subscribers.get(channel).into_iter().flatten();
-        self.outputs.extend(ids.map(|id| Output::Text(*id, Arc::clone(text))));
-    }
-
-    /// Does what was under way and is due.
-    fn catch_up(&mut self, world: World<'_>) {
-        while let Some(next) = self.later.first_entry().filter(|next| next.key().0 <= world.now) {
-            match next.remove() {
-                Later::Text(id, text) => self.outputs.push(Output::Text(id, text)),
-                Later::Message(asker, message) => self.act(world, &asker, &message),
-                Later::Snapshot { asker, action, symbol } => {
-                    if let Some(session) = self.sessions.get_mut(&asker.session) {
-                        session.under_way = session.under_way.saturating_sub(1);
-                    }
-                    let text = world
-                        .market
-                        .depth_snapshot(&action, &symbol)
-                        .unwrap_or_else(|refusal| wire::error("error", None, &refusal));
-                    self.answer(&asker, text, world.now);
-                }
-            }
+            self.ping(id, world.now);
+            self.play(id, world.now);
         }
     }
 
@@ -204,8 +202,45 @@ impl Sessions {
         self.later.insert((due, self.next_id), later);
     }
 
+    /// Does what was under way and is due.
+    fn catch_up(&mut self, world: &mut World<'_>) {
+        while let Some(next) = self.later.first_entry().filter(|next| next.key().0 <= world.now) {
+            match next.remove() {
+                Later::Text(id, text) => self.send(id, text),
+                Later::Message(asker, message) => self.act(world, &asker, &message),
+                Later::Snapshot { asker, action, symbol } => self.answer_snapshot(world, &asker, &action, &symbol),
+            }
+        }
+    }
+
+    /// Sends what a recording has to say by now.
+    fn play(&mut self, id: SessionId, now: u64) {
+        let Some(playback) = self.sessions.get_mut(&id).and_then(|s| s.playback.as_mut()) else { return };
+        while let Some(text) = playback.poll(now) {
+            self.outputs.push(Output::Text(id, text));
+        }
+    }
+}
+
+/// What clients say.
+impl Sessions {
+    /// Counts a message of a client; whether it is to be heard, and the client's address. `None` where the session has
+    /// ended.
+    pub(crate) fn meter(
+        &mut self,
+        id: SessionId,
+        message: &ClientMessage,
+        limits: &StreamLimits,
+        now: u64,
+    ) -> Option<(Verdict, IpAddr)> {
+        let session = self.sessions.get_mut(&id).filter(|session| !session.ended)?;
+        let kinds = message.kinds();
+        let verdicts = kinds.iter().map(|kind| session.meter.count(limits, *kind, now));
+        Some((verdicts.max()?, session.visitor.address))
+    }
+
     /// A client said something, with which this goes wrong.
-    pub(crate) fn receive(&mut self, world: World<'_>, id: SessionId, message: ClientMessage, faults: &[Fault]) {
+    pub(crate) fn receive(&mut self, world: &mut World<'_>, id: SessionId, message: ClientMessage, faults: &[Fault]) {
         if !self.sessions.contains_key(&id) {
             return;
         }
@@ -217,12 +252,12 @@ impl Sessions {
                 Fault::Cut => return self.outputs.push(Output::Break(id, Break::After(0))),
                 Fault::LoseRequest => return,
                 Fault::Refuse(reply) => return self.send(id, reply.text()),
-                Fault::DelayRequest(time) => heard += millis(*time),
+                Fault::DelayRequest(time) => heard = heard.saturating_add(millis(*time)),
                 Fault::LoseAnswer => asker.lost = true,
-                Fault::DelayAnswer(time) => asker.delay += millis(*time),
+                Fault::DelayAnswer(time) => asker.delay = asker.delay.saturating_add(millis(*time)),
                 Fault::Replace(reply) => asker.instead = Some(reply.text().into()),
                 Fault::Break(how) => self.outputs.push(Output::Break(id, *how)),
-                Fault::LoseMessage => {}
+                Fault::Expire | Fault::LoseMessage => {}
             }
         }
         if heard > world.now {
@@ -233,7 +268,7 @@ impl Sessions {
         self.catch_up(world);
     }
 
-    fn act(&mut self, world: World<'_>, asker: &Asker, message: &ClientMessage) {
+    fn act(&mut self, world: &mut World<'_>, asker: &Asker, message: &ClientMessage) {
         let (id, now) = (asker.session, world.now);
         match message.op.as_str() {
             "ping" => {
@@ -242,8 +277,9 @@ impl Sessions {
                 self.answer(asker, wire::pong(world.told_now, hp), now);
             }
             "pong" => self.heard_of(id, 0),
+            "auth" => self.authenticate(world, asker, message),
             "sub" => self.subscribe(world, asker, message),
-            "unsub" => self.unsubscribe(asker, message, now),
+            "unsub" => self.unsubscribe(world, asker, message),
             "req" => self.request(world, asker, message),
             "" if message.is_malformed => {
                 let refusal = Refusal::new(Code::INVALID_JSON_FORMAT, "The message is not a JSON object");
@@ -263,7 +299,7 @@ impl Sessions {
         }
         let text = asker.instead.clone().unwrap_or_else(|| text.into());
         if asker.delay > 0 {
-            self.put_off(now + asker.delay, Later::Text(asker.session, text));
+            self.put_off(now.saturating_add(asker.delay), Later::Text(asker.session, text));
         } else {
             self.send(asker.session, text);
         }
@@ -277,6 +313,37 @@ impl Sessions {
         self.outputs.push(Output::Text(id, text.into()));
     }
 
+    /// The user of a session.
+    ///
+    /// # Errors
+    /// `AUTHORIZATION_NEEDED` where there is none.
+    fn user(&self, id: SessionId, what: &str) -> Result<UserIx, Refusal> {
+        let user = self.sessions.get(&id).and_then(|session| session.visitor.user);
+        user.ok_or_else(|| Refusal::new(Code::AUTHORIZATION_NEEDED, format!("{what} needs an authenticated session")))
+    }
+
+    /// Once for a session, or again as the same user. A session that asks for the ready mode keeps it.
+    fn authenticate(&mut self, world: &mut World<'_>, asker: &Asker, message: &ClientMessage) {
+        let (Some(session), Some(login)) = (self.sessions.get_mut(&asker.session), &message.login) else { return };
+        let ready = login.ack.as_deref() == Some("ready");
+        let verdict = session.visitor.authenticate(world.accounts, login.proof(), world.now).and_then(|user| {
+            match session.visitor.user.replace(user) {
+                Some(before) if before != user => {
+                    session.visitor.user = Some(before);
+                    Err(Refusal::new(Code::INVALID_OPERATION, "The session is another user's"))
+                }
+                _ => Ok(()),
+            }
+        });
+        session.ready |= ready && verdict.is_ok();
+        let ack = login.ack.as_deref().filter(|_| ready && verdict.is_ok());
+        let text = wire::authenticated(message.id.as_ref(), ack, verdict.as_ref().err());
+        self.answer(asker, text, world.now);
+    }
+}
+
+/// Keep-alive.
+impl Sessions {
     fn hp(&self, id: SessionId) -> u8 {
         FULL_HP.saturating_sub(self.sessions.get(&id).map_or(0, |session| session.unanswered))
     }
@@ -294,10 +361,8 @@ impl Sessions {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(due) = session.next_ping.filter(|due| *due <= now) else { return };
         if session.unanswered >= 2 {
-            session.next_ping = None;
-            let info = "Session is disconnected due to missing pong message from the client";
-            self.send(id, wire::disconnected(info));
-            self.outputs.push(Output::Close(id));
+            let why = "Session is disconnected due to missing pong message from the client";
+            self.end(id, Code::INVALID_WS_REQUEST_DATA, why);
         } else {
             session.unanswered += 1;
             session.next_ping = Some(due + self.settings.ping_interval);
@@ -305,190 +370,91 @@ impl Sessions {
         }
     }
 
-    /// Sends what a recording has to say by now.
-    fn play(&mut self, id: SessionId, now: u64) {
-        let Some(playback) = self.sessions.get_mut(&id).and_then(|s| s.playback.as_mut()) else { return };
-        while let Some(text) = playback.poll(now) {
-            self.outputs.push(Output::Text(id, text));
+    /// Says why, and ends a session.
+    pub(crate) fn end(&mut self, id: SessionId, code: Code, why: &str) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            (session.ended, session.next_ping) = (true, None);
         }
+        self.send(id, wire::disconnected(code, why));
+        self.outputs.push(Output::Close(id));
     }
-
-    fn subscribe(&mut self, world: World<'_>, asker: &Asker, message: &ClientMessage) {
-        let (id, now) = (asker.session, world.now);
-        let channels = match channels(message) {
-            Ok(channels) => channels,
-            Err(refusal) => return self.refuse(asker, message, &refusal, now),
-        };
-        for channel in channels {
-            let playback = self.sessions.get(&id).and_then(|s| s.playback.as_ref());
-            let recorded = playback.is_some_and(|p| p.knows(channel::argument(&channel)));
-            match world.market.check_channel(&channel) {
-                Err(refusal) if refusal.code != Code::SYMBOL_ERROR => self.refuse(asker, message, &refusal, now),
-                Err(refusal) if !recorded => {
-                    self.answer(asker, wire::subscription_refused(message, &channel, &refusal), now);
-                }
-                _ => {
-                    self.answer(asker, wire::acknowledged(message, &channel), now);
-                    match self.sessions.get_mut(&id).and_then(|s| s.playback.as_mut()) {
-                        Some(playback) => playback.subscribe(&channel, now),
-                        None => {
-                            self.subscribers.entry(channel.as_str().into()).or_default().insert(id);
-                            self.outputs.extend(world.market.newest(&channel).map(|text| Output::Text(id, text)));
-                        }
-                    }
-                }
-            }
-        }
-        self.play(id, now);
-    }
-
-    fn unsubscribe(&mut self, asker: &Asker, message: &ClientMessage, now: u64) {
-        let id = asker.session;
-        let patterns = match channels(message) {
-            Ok(patterns) => patterns,
-            Err(refusal) => return self.refuse(asker, message, &refusal, now),
-        };
-        for pattern in patterns {
-            self.forget(id, &pattern);
-            if let Some(playback) = self.sessions.get_mut(&id).and_then(|s| s.playback.as_mut()) {
-                playback.unsubscribe(&pattern);
-            }
-            self.answer(asker, wire::acknowledged(message, &pattern), now);
-        }
-    }
-
-    /// Ends the subscriptions of a session that match.
-    fn forget(&mut self, id: SessionId, pattern: &str) {
-        self.subscribers.retain(|channel, ids| {
-            if channel::matches(pattern, channel) {
-                ids.remove(&id);
-            }
-            !ids.is_empty()
-        });
-    }
-
-    fn request(&mut self, world: World<'_>, asker: &Asker, message: &ClientMessage) {
-        let now = world.now;
-        let symbol = message.arg("symbol").unwrap_or_default().to_owned();
-        let answer = match message.action.as_str() {
-            "depth-snapshot" | "depth-snapshot-top100" => self.ask_snapshot(world, asker, message, symbol),
-            "market-trades" => {
-                let count =
-                    message.number_arg("level").map_or(MAX_TRADES, |level| level.min(MAX_TRADES as u64) as usize);
-                world
-                    .market
-                    .market_trades(message.id.as_ref(), &symbol, count)
-                    .map(|text| self.answer(asker, text, now))
-            }
-            action if is_private(action) => {
-                Err(Refusal::new(Code::AUTHORIZATION_NEEDED, format!("{action} needs an authenticated session")))
-            }
-            action => Err(Refusal::new(Code::INVALID_WS_REQUEST_DATA, format!("Invalid request action: {action}"))),
-        };
-        if let Err(refusal) = answer {
-            self.refuse(asker, message, &refusal, now);
-        }
-    }
-
-    fn ask_snapshot(
-        &mut self,
-        world: World<'_>,
-        asker: &Asker,
-        message: &ClientMessage,
-        symbol: String,
-    ) -> Result<(), Refusal> {
-        let Some(session) = self.sessions.get_mut(&asker.session) else { return Ok(()) };
-        if let Some(playback) = session.playback.as_mut().filter(|playback| playback.knows(&symbol)) {
-            if !playback.ask_snapshot(&symbol) {
-                return Err(Refusal::new(
-                    Code::DATA_NOT_AVAILABLE,
-                    format!("No further snapshot of {symbol} was recorded"),
-                ));
-            }
-            self.play(asker.session, world.now);
-            return Ok(());
-        }
-        // Unknown symbols are refused at once.
-        world.market.check_channel(&format!("depth:{symbol}"))?;
-        if session.under_way >= MAX_UNDER_WAY {
-            return Err(Refusal::new(Code::TOO_MANY_REQUESTS, "Too many snapshots are under way"));
-        }
-        session.under_way += 1;
-        let due = world.now + self.settings.snapshot_delay;
-        self.put_off(due, Later::Snapshot { asker: asker.clone(), action: message.action.clone(), symbol });
-        Ok(())
-    }
-}
-
-/// The channels, or patterns of channels, that a message names.
-fn channels(message: &ClientMessage) -> Result<Vec<String>, Refusal> {
-    let refused = |why: String| Err(Refusal::new(Code::INVALID_WS_REQUEST_DATA, why));
-    let channels = channel::each(&message.ch);
-    if message.ch.is_empty() || channels.is_empty() {
-        return refused("Missing channel".into());
-    }
-    if channels.len() > MAX_SYMBOLS {
-        return refused(format!("Too many symbols in one message: {}, at most {MAX_SYMBOLS}", channels.len()));
-    }
-    Ok(channels)
-}
-
-/// Whether a request is about an account. The documentation also prints `place-Order` and its like.
-fn is_private(action: &str) -> bool {
-    const ACTIONS: [&str; 8] = [
-        "place-order",
-        "cancel-order",
-        "cancel-all",
-        "balance",
-        "open-order",
-        "margin-risk",
-        "order-status",
-        "depth-snapshot-realtime",
-    ];
-    ACTIONS.iter().any(|known| known.eq_ignore_ascii_case(action))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Symbol;
     use crate::sandbox::Sandbox;
+    use crate::sandbox::accounts::Profile;
     use proptest::prelude::*;
-    use std::sync::LazyLock;
+    use std::net::Ipv4Addr;
+    use std::sync::{LazyLock, Mutex};
 
     const NOW: u64 = 1_700_000_000_000;
 
-    static MARKET: LazyLock<Market> = LazyLock::new(|| Market::new(1, NOW));
+    /// A market with one user.
+    static EXCHANGE: LazyLock<Mutex<(Market, Accounts, UserIx)>> = LazyLock::new(|| {
+        let mut market = Market::new(1, NOW);
+        let mut accounts = Accounts::new(1);
+        let (user, _) = accounts.add_user(&mut market, Profile::default());
+        Mutex::new((market, accounts, user))
+    });
 
-    fn world() -> World<'static> {
-        World { market: &MARKET, now: NOW, told_now: NOW }
+    fn visitor(user: Option<UserIx>) -> Visitor {
+        let mut visitor = Visitor::new("/0/api/pro/v1/stream", Ipv4Addr::LOCALHOST.into()).unwrap();
+        visitor.user = user;
+        visitor
     }
 
-    fn sessions() -> (Sessions, SessionId) {
+    fn hear(sessions: &mut Sessions, id: SessionId, text: &str) {
+        let (market, accounts, _) = &mut *EXCHANGE.lock().unwrap();
+        let mut world = World { market, accounts, now: NOW, told_now: NOW };
+        sessions.receive(&mut world, id, ClientMessage::parse(text), &[]);
+    }
+
+    /// Sessions with one, of a user or of nobody.
+    fn sessions(authenticated: bool) -> (Sessions, SessionId) {
         let mut sessions = Sessions::new(Sandbox::builder().settings);
-        let id = sessions.open(NOW);
+        let user = EXCHANGE.lock().unwrap().2;
+        let id = sessions.open(visitor(authenticated.then_some(user)), NOW);
         sessions.drain();
         (sessions, id)
     }
 
     fn word() -> impl Strategy<Value = String> {
-        let known =
-            "sub|unsub|req|ping|pong|depth|depth:BTC/USDT|bar:1:ETH/BTC,NO|depth-snapshot|market-trades|BTC/USDT";
-        prop_oneof![known, "[a-z:,*/]{0,12}", "\\PC{0,12}"]
+        let known = "sub|unsub|req|auth|ping|pong|depth|depth:BTC/USDT|depth-realtime:BTC/USDT|bar:1:ETH/BTC,NO|\
+            order:cash|order:margin:BTC/USDT|depth-snapshot|depth-snapshot-realtime|market-trades|place-order|\
+            cancel-order|cancel-all|balance|open-order|margin-risk|order-status|BTC/USDT|cash|MARGIN";
+        prop_oneof![2 => known, 1 => "[a-z:,*/]{0,12}", 1 => "\\PC{0,12}"]
     }
 
     fn message() -> impl Strategy<Value = String> {
-        (word(), word(), word(), word(), any::<i64>()).prop_map(|(op, ch, action, symbol, level)| {
-            let args = serde_json::json!({"symbol": symbol, "level": level});
-            serde_json::json!({"op": op, "id": "i", "ch": ch, "action": action, "args": args}).to_string()
+        let order = prop_oneof!["limit|market|stop_limit", "buy|sell", "[0-9.]{0,5}"];
+        let fields = ([word(), word(), word(), word(), word()], any::<i64>(), [order.clone(), order.clone(), order]);
+        fields.prop_map(|([op, ch, action, account, symbol], number, [kind, side, amount])| {
+            let args = serde_json::json!({
+                "symbol": symbol, "symbols": symbol, "level": number, "orderId": amount, "time": NOW, "side": side,
+                "orderType": kind, "orderQty": amount, "orderPrice": amount,
+            });
+            serde_json::json!({
+                "op": op, "id": "i", "ch": ch, "action": action, "account": account, "args": args, "t": number,
+                "key": amount, "sig": side,
+            })
+            .to_string()
         })
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
         #[test]
-        fn whatever_a_client_says_is_answered(texts in proptest::collection::vec(message(), 1..20)) {
-            let (mut sessions, id) = sessions();
+        fn whatever_a_client_says_is_answered(
+            texts in proptest::collection::vec(message(), 1..20),
+            authenticated in any::<bool>(),
+        ) {
+            let (mut sessions, id) = sessions(authenticated);
             for text in texts {
-                sessions.receive(world(), id, ClientMessage::parse(&text), &[]);
+                hear(&mut sessions, id, &text);
                 let pong = text.contains(r#""op":"pong""#);
                 let answered = sessions.drain().count() > 0 || !sessions.later.is_empty();
                 prop_assert!(answered || pong, "{}", text);
@@ -499,21 +465,18 @@ mod tests {
 
         #[test]
         fn any_text_is_survived(text in "\\PC*") {
-            let (mut sessions, id) = sessions();
-            sessions.receive(world(), id, ClientMessage::parse(&text), &[]);
+            let (mut sessions, id) = sessions(true);
+            hear(&mut sessions, id, &text);
             prop_assert!(sessions.drain().count() > 0);
         }
     }
 
     #[test]
     fn what_is_published_reaches_those_who_subscribed() {
-        let (mut sessions, one) = sessions();
-        let two = sessions.open(NOW);
-        for (id, text) in
-            [(one, r#"{"op":"sub","ch":"trades:BTC/USDT,ETH/USDT"}"#), (two, r#"{"op":"sub","ch":"trades:BTC/USDT"}"#)]
-        {
-            sessions.receive(world(), id, ClientMessage::parse(text), &[]);
-        }
+        let (mut sessions, one) = sessions(false);
+        let two = sessions.open(visitor(None), NOW);
+        hear(&mut sessions, one, r#"{"op":"sub","ch":"trades:BTC/USDT,ETH/USDT"}"#);
+        hear(&mut sessions, two, r#"{"op":"sub","ch":"trades:BTC/USDT"}"#);
         sessions.drain();
         let text: Arc<str> = "x".into();
         sessions.publish("trades:BTC/USDT", &text);
@@ -523,5 +486,30 @@ mod tests {
         assert_eq!(sessions.drain().collect::<Vec<_>>(), [to(one), to(two), to(one)]);
         sessions.close(one);
         assert!(sessions.is_subscribed("trades:BTC/USDT") && !sessions.is_subscribed("trades:ETH/USDT"));
+    }
+
+    #[test]
+    fn an_account_is_told_to_those_who_listen_to_it_each_once_and_in_its_mode() {
+        let (mut sessions, one) = sessions(true);
+        let user = EXCHANGE.lock().unwrap().2;
+        let [two, three] = [(); 2].map(|()| sessions.open(visitor(Some(user)), NOW));
+        for (id, ch) in
+            [(one, "order:cash"), (one, "order:CASH:BTC/USDT"), (two, "order:cash:BTC/USDT"), (three, "order:margin")]
+        {
+            hear(&mut sessions, id, &format!(r#"{{"op":"sub","ch":"{ch}"}}"#));
+        }
+        sessions.sessions.get_mut(&two).unwrap().ready = true;
+        sessions.drain();
+        let cash = EXCHANGE.lock().unwrap().1[user].cash_id.clone();
+        let symbol = |name: &str| Symbol::new(name).ok();
+        assert_eq!(sessions.listeners(&cash, symbol("BTC/USDT")), BTreeSet::from([one, two]));
+        assert_eq!(sessions.listeners(&cash, symbol("ETH/USDT")), BTreeSet::from([one]));
+        let listeners = sessions.listeners(&cash, None);
+        assert_eq!(listeners, BTreeSet::from([one, two]));
+        sessions.tell(&listeners, |ready| Some(if ready { "ready" } else { "not" }.to_owned()));
+        sessions.tell(&listeners, |ready| ready.then(|| "ready alone".to_owned()));
+        let told: Vec<_> = sessions.drain().collect();
+        let to = |id, text: &str| Output::Text(id, text.into());
+        assert_eq!(told, [to(one, "not"), to(two, "ready"), to(two, "ready alone")]);
     }
 }

@@ -41,57 +41,16 @@ impl From<engine::Refusal> for Refusal {
     }
 }
 
-/// What a client says on the stream. Whatever has the wrong type counts as missing, so that the refusal can still
-/// name the request by its id.
-#[derive(Debug, Default)]
-pub(crate) struct ClientMessage {
-    pub(crate) op: String,
-    /// Echoed as it is, whatever it is.
-    pub(crate) id: Option<Value>,
-    pub(crate) ch: String,
-    pub(crate) action: String,
-    /// No JSON object at all.
-    pub(crate) is_malformed: bool,
-    args: Value,
-}
-
-impl ClientMessage {
-    pub(crate) fn parse(text: &str) -> Self {
-        let Ok(Value::Object(mut fields)) = serde_json::from_str(text) else {
-            return Self { is_malformed: true, ..Self::default() };
-        };
-        let mut word = |name| match fields.remove(name) {
-            Some(Value::String(text)) => text,
-            _ => String::new(),
-        };
-        let (op, ch, action) = (word("op"), word("ch"), word("action"));
-        let id = fields.remove("id").filter(|id| !id.is_null());
-        let args = fields.remove("args").unwrap_or_default();
-        Self { op, id, ch, action, args, is_malformed: false }
-    }
-
-    /// What this is called where faults are injected.
-    pub(crate) fn name(&self) -> String {
-        let subject = if self.op == "req" { self.action.to_ascii_lowercase() } else { self.ch.clone() };
-        format!("{} {subject}", self.op).trim_end().to_owned()
-    }
-
-    /// A text among the arguments.
-    pub(crate) fn arg(&self, name: &str) -> Option<&str> {
-        self.args.get(name).and_then(Value::as_str)
-    }
-
-    /// A whole number among the arguments, quoted or not.
-    pub(crate) fn number_arg(&self, name: &str) -> Option<u64> {
-        let value = self.args.get(name)?;
-        value.as_u64().or_else(|| value.as_str()?.parse().ok())
-    }
-}
-
 /// A message or an answer as text.
 pub(crate) fn json<T: Serialize>(value: &T) -> String {
     // cannot fail: structures of this file, whose keys are strings and whose values write themselves
     serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A part of a message.
+pub(crate) fn value<T: Serialize>(value: &T) -> Value {
+    // cannot fail: as in `json`
+    serde_json::to_value(value).unwrap_or_default()
 }
 
 /// A successful answer to a call.
@@ -113,6 +72,26 @@ pub(crate) fn failure(refusal: &Refusal) -> String {
         reason: &'a str,
     }
     json(&Envelope { code: refusal.code, message: &refusal.message, reason: refusal.reason() })
+}
+
+/// The answer to `auth`.
+pub(crate) fn authenticated(id: Option<&Value>, ack: Option<&str>, refusal: Option<&Refusal>) -> String {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        m: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Value>,
+        code: Code,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ack: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        err: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
+    }
+    let code = refusal.map_or(Code::new(0), |refusal| refusal.code);
+    let err = refusal.map(|refusal| refusal.message.as_str());
+    json(&Answer { m: "auth", id, code, ack, err, reason: refusal.map(Refusal::reason) })
 }
 
 /// The greeting of a session.
@@ -148,7 +127,7 @@ pub(crate) fn pong(ts: u64, hp: u8) -> String {
 }
 
 /// Why the server is about to end a session.
-pub(crate) fn disconnected(info: &str) -> String {
+pub(crate) fn disconnected(code: Code, info: &str) -> String {
     #[derive(Serialize)]
     struct Disconnected<'a> {
         m: &'a str,
@@ -156,7 +135,6 @@ pub(crate) fn disconnected(info: &str) -> String {
         reason: &'a str,
         info: &'a str,
     }
-    let code = Code::INVALID_WS_REQUEST_DATA;
     json(&Disconnected { m: "disconnected", code, reason: code.name().unwrap_or_default(), info })
 }
 
@@ -174,15 +152,15 @@ struct Acknowledgement<'a> {
 
 /// `sub` or `unsub` of one channel is done. Of a pattern in `unsub` the reference shows an acknowledgement without
 /// `code`.
-pub(crate) fn acknowledged(message: &ClientMessage, ch: &str) -> String {
+pub(crate) fn acknowledged(m: &str, id: Option<&Value>, ch: &str) -> String {
     let code = (!ch.contains('*')).then_some(Code::new(0));
-    json(&Acknowledgement { m: &message.op, id: message.id.as_ref(), ch, code, reason: None })
+    json(&Acknowledgement { m, id, ch, code, reason: None })
 }
 
 /// `sub` of one channel is refused.
-pub(crate) fn subscription_refused(message: &ClientMessage, ch: &str, refusal: &Refusal) -> String {
+pub(crate) fn subscription_refused(id: Option<&Value>, ch: &str, refusal: &Refusal) -> String {
     let (code, reason) = (Some(refusal.code), Some(refusal.message.as_str()));
-    json(&Acknowledgement { m: &message.op, id: message.id.as_ref(), ch, code, reason })
+    json(&Acknowledgement { m: "sub", id, ch, code, reason })
 }
 
 /// The answer to a message that cannot be served. `m` is `error`, save where the reference names another.

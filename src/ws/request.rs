@@ -19,7 +19,8 @@ use crate::model::{
 };
 use crate::order::{CancelOrder, NewOrder};
 use crate::order_answer::RawAnswer;
-use crate::symbol::{ClientOrderId, OrderId, Symbol};
+use crate::order_id::ClientOrderId;
+use crate::symbol::{OrderId, Symbol};
 
 /// Requests over the socket. Each is sent at once or not at all: a stream that is not ready refuses with
 /// [`Error::NotReady`], and nothing is kept back to be sent later. Each waits for its own answer only.

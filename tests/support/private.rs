@@ -323,7 +323,7 @@ pub const PRIVATE: &[PrivateCall] = &[
         prehash: "order",
         query: &[],
         body: || request_of("place-accept"),
-        call: |client| written(cash(client)?.place(accept_order())),
+        call: |client| written(cash(client)?.place(&accept_order())),
     },
     PrivateCall {
         fixture: "place-done",
@@ -335,7 +335,7 @@ pub const PRIVATE: &[PrivateCall] = &[
         body: || request_of("place-done"),
         call: |client| {
             let order = NewOrder::market("BTC/USDT", Side::Buy, "0.00082")?.respond(Respond::Done);
-            written(cash(client)?.place(order.id(id("UHTe3uVB0KhNGatoRS10YgABwHW0fCYn")).time(1_575_348_906_131)))
+            written(cash(client)?.place(&order.id(id("UHTe3uVB0KhNGatoRS10YgABwHW0fCYn")).time(1_575_348_906_131)))
         },
     },
     PrivateCall {
@@ -366,7 +366,7 @@ pub const PRIVATE: &[PrivateCall] = &[
                 "orderType": "stop_limit", "side": "sell"})
         },
         call: |client| {
-            written(cash(client)?.place(stop(NewOrder::stop_limit("BTC/USDT", Side::Sell, "1", "7.1", "7.2")?)))
+            written(cash(client)?.place(&stop(NewOrder::stop_limit("BTC/USDT", Side::Sell, "1", "7.1", "7.2")?)))
         },
     },
     PrivateCall {
@@ -380,7 +380,7 @@ pub const PRIVATE: &[PrivateCall] = &[
             json!({"id": "x1", "time": 7, "symbol": "BTC/USDT", "stopPrice": "7.2", "orderQty": "1",
                 "orderType": "stop_market", "side": "buy"})
         },
-        call: |client| written(cash(client)?.place(stop(NewOrder::stop_market("BTC/USDT", Side::Buy, "1", "7.2")?))),
+        call: |client| written(cash(client)?.place(&stop(NewOrder::stop_market("BTC/USDT", Side::Buy, "1", "7.2")?))),
     },
     PrivateCall {
         fixture: "cancel-ack",

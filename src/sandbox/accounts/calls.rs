@@ -9,7 +9,7 @@ use super::rows::{self, AddressRow, BalanceRow, MarginRiskRow, MovementRow, Page
 use super::transfers::{SubTransferFilter, missing};
 use super::users::{Permission, category};
 use super::wallet::Address;
-use super::{Accounts, Fields, OrderAnswer, Proof, Record, Source, UnknownOrder, UserIx};
+use super::{Accounts, Fields, OrderAnswer, Proof, Record, Source, UserIx};
 use crate::sandbox::engine::{Category, Order};
 use crate::sandbox::http::{Request, Response};
 use crate::sandbox::market::Market;
@@ -455,24 +455,8 @@ fn cancel_all(cx: &mut Context<'_>) -> Result<String, Refusal> {
 /// Questions about orders.
 fn status(cx: &mut Context<'_>) -> Result<String, Refusal> {
     let ids = cx.param("orderId").ok_or_else(|| missing("orderId"))?;
-    let (orders, one) = cx.accounts.orders_by_id(cx.market, cx.user, cx.category, ids)?;
-    let unknown = cx.accounts.unknown_order;
-    if unknown == UnknownOrder::Refused && orders.contains(&None) {
-        return Err(Refusal::new(Code::INVALID_ORDER_ID, "No such order"));
-    }
-    let row = |order: &Order| serde_json::to_value(OrderRow::of(order)).unwrap_or_default();
-    let data = match (one, orders.as_slice()) {
-        (true, [Some(order)]) => row(order),
-        (true, _) => match unknown {
-            UnknownOrder::Refused | UnknownOrder::Null => Value::Null,
-            UnknownOrder::EmptyList => json!([]),
-            UnknownOrder::EmptyObject => json!({}),
-        },
-        (false, orders) => match unknown {
-            UnknownOrder::Null => orders.iter().map(|order| order.map_or(Value::Null, row)).collect(),
-            _ => orders.iter().flatten().map(|order| row(order)).collect(),
-        },
-    };
+    let data =
+        cx.accounts.statuses(cx.market, (cx.user, cx.category), ids, |order| wire::value(&OrderRow::of(order)))?;
     Ok(order_rows::of_account(cx.record(), cx.category, true, data))
 }
 

@@ -28,7 +28,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The JSON text of a field; `None` where it is missing or stands for none.
-    fn raw(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn raw(&self, name: &str) -> Option<&'a str> {
         let text = self.0.get(name)?.get();
         (!matches!(text, "null" | "\"\"" | "\"NULL_VAL\"")).then_some(text)
     }

@@ -1,6 +1,8 @@
 //! What has become of orders: by id, open ones, ended ones.
 
-use super::{Accounts, UserIx};
+use serde_json::{Value, json};
+
+use super::{Accounts, UnknownOrder, UserIx};
 use crate::sandbox::engine::{Category, Order, OrderStatus};
 use crate::sandbox::market::Market;
 use crate::sandbox::wire::Refusal;
@@ -43,6 +45,37 @@ impl Accounts {
         let order = |id: &str| OrderId::new(id).ok().and_then(|id| market.engine().order(account, id));
         let orders = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).map(order).collect();
         Ok((orders, !ids.contains(',')))
+    }
+
+    /// What `order-status` and its call answer for ids: an object for one, a list for several or a trailing comma; for
+    /// an unknown id what is set.
+    ///
+    /// # Errors
+    /// As [`orders_by_id`](Self::orders_by_id); `INVALID_ORDER_ID` for an unknown id, if so it is set.
+    pub(crate) fn statuses(
+        &self,
+        market: &Market,
+        (user, category): (UserIx, Category),
+        ids: &str,
+        row: impl Fn(&Order) -> Value,
+    ) -> Result<Value, Refusal> {
+        let (orders, one) = self.orders_by_id(market, user, category, ids)?;
+        let unknown = self.unknown_order;
+        if unknown == UnknownOrder::Refused && orders.contains(&None) {
+            return Err(Refusal::new(Code::INVALID_ORDER_ID, "No such order"));
+        }
+        Ok(match (one, orders.as_slice()) {
+            (true, [Some(order)]) => row(order),
+            (true, _) => match unknown {
+                UnknownOrder::Refused | UnknownOrder::Null => Value::Null,
+                UnknownOrder::EmptyList => json!([]),
+                UnknownOrder::EmptyObject => json!({}),
+            },
+            (false, orders) => match unknown {
+                UnknownOrder::Null => orders.iter().map(|order| order.map_or(Value::Null, &row)).collect(),
+                _ => orders.iter().flatten().map(|order| row(order)).collect(),
+            },
+        })
     }
 
     /// An account's open orders, oldest first.

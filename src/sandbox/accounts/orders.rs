@@ -148,7 +148,8 @@ impl Accounts {
         };
         // The engine is done with an order at once, so there is nothing to wait for: what has not come will not come
         // within the five seconds after which the exchange would fall back to an acknowledgement.
-        Ok(match (place.respond, placed) {
+        let respond = if self.only_acknowledges { Respond::Ack } else { place.respond };
+        Ok(match (respond, placed) {
             (Respond::Accept, Placed { accepted: Some(order), .. }) => Acted::Accepted(order),
             (Respond::Accept | Respond::Done, Placed { last: Some(order), .. }) if is_done(&order) => {
                 Acted::Done(order)
@@ -209,6 +210,14 @@ impl Accounts {
         OrderAnswer { action: "batch-place-order", category, outcome }
     }
 
+    /// The id of a request that is no order, by the rule for those of orders.
+    pub(crate) fn request_id(&mut self, user: UserIx, source: Source, fields: &Fields<'_>) -> Option<OrderId> {
+        let time = fields.whole("time").ok().flatten().unwrap_or_default();
+        let client_id = ClientId::new(&fields.echo("id"));
+        let uid = self[user].uid.clone();
+        order_id(source, time, &uid, client_id.as_ref(), &mut self.random)
+    }
+
     fn new_order(&mut self, account: (UserIx, Category), source: Source, place: &Place) -> Result<NewOrder, Refusal> {
         let (user, category) = account;
         let uid = self[user].uid.clone();
@@ -242,7 +251,7 @@ impl Accounts {
         Ok(Placed {
             id: order.id,
             accepted: updates().find(|update| update.change == Change::Accepted).map(|update| boxed(update)),
-            last: updates().last().map(|update| boxed(update)),
+            last: updates().next_back().map(|update| boxed(update)),
         })
     }
 }

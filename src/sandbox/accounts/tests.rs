@@ -116,7 +116,7 @@ fn body() -> impl Strategy<Value = String> {
     });
     prop_oneof![
         6 => order(),
-        3 => proptest::collection::vec(order(), 0..12).prop_map(|orders| format!("{{\"orders\":[{}]}}", orders.join(","))),
+        3 => proptest::collection::vec(order(), 0..12).prop_map(|list| format!("{{\"orders\":[{}]}}", list.join(","))),
         2 => transfer,
         1 => "[\\[\\]{}\",:a-z0-9 \\\\]{0,60}",
         1 => Just("[".repeat(5000)),
@@ -145,6 +145,10 @@ const QUERIES: &[(&str, &str)] = &[
     ("v1/order/hist", "order/hist"),
 ];
 
+/// Names and values of parameters, fitting or not.
+const PARAMETERS: &str = "((account|symbol|n|limit|seqNum|startTime|endTime|page|pageSize|orderId|asset)=\
+    (cash|BTC/USDT|0|7|-1|18446744073709551615|[!-%'-~]{0,9})&){0,4}";
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
@@ -166,7 +170,7 @@ proptest! {
     #[test]
     fn no_query_breaks_anything(
         requests in proptest::collection::vec(
-            (proptest::sample::select(QUERIES), "((account|symbol|n|limit|seqNum|startTime|endTime|page|pageSize|orderId|asset)=(cash|BTC/USDT|0|7|-1|18446744073709551615|[!-%'-~]{0,9})&){0,4}"),
+            (proptest::sample::select(QUERIES), PARAMETERS),
             40,
         ),
     ) {
@@ -183,7 +187,7 @@ proptest! {
 #[test]
 fn events_are_told_once_and_of_users_alone() {
     let mut world = World::new();
-    let told: Vec<_> = world.accounts.drain().collect();
+    let told = world.accounts.take_events();
     assert_eq!(told.len(), 6, "a balance update for each deposit");
     let path = format!("/{}/api/pro/v1/cash/order", world.group);
     let body = format!(
@@ -191,7 +195,7 @@ fn events_are_told_once_and_of_users_alone() {
     );
     let answer = world.ask("POST", &path, "order", &body);
     assert_eq!(answer["data"]["status"], "DONE");
-    let told: Vec<_> = world.accounts.drain().collect();
+    let told = world.accounts.take_events();
     assert!(told.len() >= 2, "it was taken, and it traded: {told:?}");
     for event in &told {
         let Event::Order(update) = event else { panic!("{event:?}") };
@@ -200,5 +204,5 @@ fn events_are_told_once_and_of_users_alone() {
     // The house trades on, and nobody is told.
     world.market.advance(NOW + 100);
     world.accounts.listen(&mut world.market);
-    assert_eq!(world.accounts.drain().count(), 0);
+    assert_eq!(world.accounts.take_events(), []);
 }

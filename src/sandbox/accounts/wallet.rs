@@ -134,6 +134,6 @@ fn made_up(chain: &'static str, random: &mut Random) -> Address {
 }
 
 /// An amount as it is written.
-pub(super) fn plain(amount: Decimal) -> String {
+pub(crate) fn plain(amount: Decimal) -> String {
     Fixed::from_decimal(amount).map_or_else(|| amount.to_string(), |amount| amount.to_string())
 }

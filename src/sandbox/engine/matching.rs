@@ -85,6 +85,7 @@ impl Engine {
             filled_notional: Fixed::ZERO,
             fee: Fixed::ZERO,
             fee_asset: product.fee_asset(order.side).1,
+            last_fill: None,
             status: if checked.stop.is_some() { OrderStatus::PendingNew } else { OrderStatus::New },
             error: None,
             created: now,
@@ -241,6 +242,7 @@ impl Engine {
         let (quantity, notional) = (product.qty(u128::from(lots)), product.notional(ticks, lots));
         let fee = product.fee(side, maker, percent, quantity, notional);
         let fill = Fill { price: product.price(ticks), quantity, notional, fee, maker };
+        entry.order.last_fill = Some(fill);
 
         entry.open -= lots;
         entry.order.filled += quantity;

@@ -154,6 +154,12 @@ impl Engine {
         self.events.drain(..)
     }
 
+    /// A sequence number for what is told of an account but is no event of the engine's.
+    pub fn take_sn(&mut self) -> u64 {
+        self.next_sn += 1;
+        self.next_sn - 1
+    }
+
     /// Credits an account from outside.
     ///
     /// # Errors

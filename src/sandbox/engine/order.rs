@@ -5,6 +5,7 @@ use std::fmt;
 use rust_decimal::Decimal;
 
 use super::account::AccountId;
+use super::event::Fill;
 use super::fixed::Fixed;
 use crate::text::Text;
 use crate::{Asset, OrderId, Symbol};
@@ -194,6 +195,8 @@ pub struct Order {
     pub fee: Fixed,
     /// The asset in which this order is charged (`feeAsset`, `fa`).
     pub fee_asset: Asset,
+    /// Its last trade.
+    pub last_fill: Option<Fill>,
     /// What has become of it (`status`, `st`).
     pub status: OrderStatus,
     /// Why the engine ended it (`errorCode`, `err`).

@@ -79,6 +79,8 @@ struct Board {
     house: Option<House>,
     history: History,
     depth: Depth,
+    /// The depth that is told at once.
+    realtime: Depth,
     recent: VecDeque<Trade>,
     /// What happened since it was last told.
     new_trades: Vec<Trade>,
@@ -348,15 +350,12 @@ impl Market {
         let invalid = |what: &str| Refusal::new(Code::INVALID_WS_REQUEST_DATA, format!("Invalid {what}: {channel}"));
         let parts: Vec<&str> = channel.split(':').collect();
         match parts.as_slice() {
-            ["bbo" | "depth" | "trades" | "summary", symbol] => self.symbol(symbol).map(|_| ()),
+            ["bbo" | "depth" | "depth-realtime" | "trades" | "summary", symbol] => self.symbol(symbol).map(|_| ()),
             ["bar", interval, symbol] => match Interval::named(interval) {
                 Some(_) => self.symbol(symbol).map(|_| ()),
                 None => Err(invalid("bar interval")),
             },
             ["ref-px", asset] => self.asset(asset).map(|_| ()),
-            ["depth-realtime" | "order", ..] => {
-                Err(Refusal::new(Code::AUTHORIZATION_NEEDED, format!("{channel} needs an authenticated session")))
-            }
             _ => Err(invalid("channel")),
         }
     }
@@ -377,6 +376,7 @@ impl Market {
                 let day = Interval::named("1d")?;
                 wire::json(&wire::bar("summary", board.listed.spec.symbol, day, &board.day()?))
             }
+            "depth-realtime" => self.realtime_snapshot(argument).ok()?,
             "ref-px" => wire::reference_price(self.asset(argument).ok()?.asset, self.reference_price(argument)?),
             _ => return None,
         };
@@ -392,6 +392,17 @@ impl Market {
         let levels = if action == "depth-snapshot-top100" { 100 } else { SNAPSHOT_LEVELS };
         let (seqnum, ts, sides) = self.depth(symbol, levels).ok_or_else(|| Refusal::unknown_symbol(symbol.as_str()))?;
         Ok(wire::json(&wire::depth(action, symbol, seqnum, ts, &sides)))
+    }
+
+    /// The answer to `depth-snapshot-realtime`, and the first message of its channel. It has no time.
+    ///
+    /// # Errors
+    /// An unknown symbol.
+    pub(crate) fn realtime_snapshot(&self, symbol: &str) -> Result<String, Refusal> {
+        let symbol = self.symbol(symbol)?;
+        let depth = &self.board(symbol.as_str())?.realtime;
+        let sides = depth.snapshot(usize::MAX);
+        Ok(wire::json(&wire::depth("depth-snapshot-realtime", symbol, depth.seqnum, 0, &sides)))
     }
 
     /// The answer to `market-trades`.
@@ -443,12 +454,14 @@ impl Board {
         let house = (listed.activity > 0).then(|| House::new(engine, spec, usual_lots, activity, random, now));
         let history = History::new(past.clone(), since, now);
         let depth = Depth::new(20_000_000_000 + key % 10_000_000_000, now);
+        let realtime = Depth::new(50_000_000_000 + key % 10_000_000_000, now);
         Ok(Self {
             listed: listed.clone(),
             past,
             house,
             history,
             depth,
+            realtime,
             recent: VecDeque::new(),
             new_trades: Vec::new(),
             new_bbo: None,
@@ -467,7 +480,10 @@ impl Board {
                 self.new_trades.push(trade);
                 self.traded = true;
             }
-            Event::Level(change) => self.depth.change(&change),
+            Event::Level(change) => {
+                self.depth.change(&change);
+                self.realtime.change(&change);
+            }
             Event::Bbo(bbo) => self.new_bbo = Some(bbo),
             Event::Order(_) | Event::Balance(_) => {}
         }
@@ -485,6 +501,10 @@ impl Board {
         }
         if let Some(bbo) = self.new_bbo.take() {
             text("bbo", wire::bbo(&bbo));
+        }
+        if let Some(sides) = self.realtime.gather() {
+            let message = wire::depth("depth-realtime", symbol, self.realtime.seqnum, self.realtime.ts, &sides);
+            text("depth-realtime", wire::json(&message));
         }
     }
 
@@ -564,6 +584,6 @@ mod tests {
         for channel in ["", "bbo", "bar:BTC/USDT", "bar:2:BTC/USDT", "bbo:1:BTC/USDT", "dance:BTC/USDT"] {
             assert_eq!(code(channel), Err(Code::INVALID_WS_REQUEST_DATA), "{channel}");
         }
-        assert_eq!(code("order:cash"), Err(Code::AUTHORIZATION_NEEDED));
+        assert_eq!(code("order:cash"), Err(Code::INVALID_WS_REQUEST_DATA), "no channel of the market");
     }
 }

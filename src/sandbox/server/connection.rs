@@ -10,17 +10,21 @@ use super::{Shared, receive, stream};
 use crate::sandbox::faults::Fault;
 use crate::sandbox::http::{self, Request, Response};
 use crate::sandbox::millis;
+use crate::sandbox::visitor::Visitor;
 
 /// How long a connection may say nothing, and how long an answer may take to be read.
 const PATIENCE: Duration = Duration::from_secs(75);
 /// How long a client has to read an answer after which the connection ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// After which time the exchange falls back to an acknowledgement, ms.
+const EXPIRY: u64 = 5_000;
+
 /// What a request leads to.
 enum Next {
     Answer(Response),
-    /// The stream, with the key that accepts it.
-    Stream(String),
+    /// The stream, with the key that accepts it, and who comes.
+    Stream(String, Visitor),
 }
 
 pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, from: IpAddr) -> io::Result<()> {
@@ -39,10 +43,10 @@ pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, from: IpAddr) -> io:
                 buffer.drain(..used);
                 let Some(next) = act(shared, line, &request, from)? else { return Ok(()) };
                 match next {
-                    Next::Stream(key) => {
+                    Next::Stream(key, visitor) => {
                         log::debug!("{} {} -> 101", request.method, request.path);
                         line.send(&Response::switch_to_websocket(key).to_bytes(true))?;
-                        return stream::serve(shared, line, buffer);
+                        return stream::serve(shared, line, visitor, buffer);
                     }
                     // An answer to HEAD has no body, and no method but the known ones has a call here.
                     Next::Answer(response)
@@ -83,14 +87,18 @@ fn act(shared: &Shared, line: &Line, request: &Request, from: IpAddr) -> io::Res
     }
     let mut next = match refused {
         Some(response) => Next::Answer(response),
-        None if request.is_upgrade() => upgrade(shared, request, from).map_or_else(Next::Answer, Next::Stream),
-        None => Next::Answer(shared.enter(|exchange, now| exchange.answer(request, from, now))),
+        None if request.is_upgrade() => upgrade(shared, request, from).unwrap_or_else(Next::Answer),
+        None => Next::Answer(shared.enter(|exchange, now| exchange.answer(request, from, &faults, now))),
     };
     for fault in &faults {
         match fault {
             Fault::LoseAnswer => return line.ignore().map(|()| None),
             Fault::DelayAnswer(time) => {
                 due = due.saturating_add(millis(*time));
+                shared.pause_until(due);
+            }
+            Fault::Expire => {
+                due = due.saturating_add(EXPIRY);
                 shared.pause_until(due);
             }
             Fault::Replace(reply) => next = Next::Answer(reply.into()),
@@ -101,23 +109,11 @@ fn act(shared: &Shared, line: &Line, request: &Request, from: IpAddr) -> io::Res
     Ok(Some(next))
 }
 
-/// The key that accepts an upgrade to the stream, or the answer that refuses it.
-fn upgrade(shared: &Shared, request: &Request, from: IpAddr) -> Result<String, Response> {
-    if !is_stream(&request.path) {
-        return Err(Response::plain(404, "no such stream"));
-    }
+/// Lets a client in, or gives the answer that refuses it.
+fn upgrade(shared: &Shared, request: &Request, from: IpAddr) -> Result<Next, Response> {
     let key = request.upgrade_key()?;
-    shared.enter(|exchange, now| exchange.admit(from, now))?;
-    Ok(tungstenite::handshake::derive_accept_key(key.as_bytes()))
-}
-
-/// `/G/api/pro/v1/stream`, where the account group may be missing; `v2` is the same.
-fn is_stream(path: &str) -> bool {
-    let path = match path.strip_prefix('/').and_then(|rest| rest.split_once('/')) {
-        Some((group, rest)) if group.parse::<u32>().is_ok() => rest,
-        _ => path.strip_prefix('/').unwrap_or(path),
-    };
-    matches!(path, "api/pro/v1/stream" | "api/pro/v2/stream")
+    let visitor = shared.enter(|exchange, now| exchange.admit(request, from, now))?;
+    Ok(Next::Stream(tungstenite::handshake::derive_accept_key(key.as_bytes()), visitor))
 }
 
 /// Answers for the last time. What the client still sends is read for a moment: a socket that is closed with
@@ -136,21 +132,6 @@ fn farewell(line: &Line, response: &Response) -> io::Result<()> {
         rest.clear();
         if receive(line, &mut rest)? == 0 {
             return Ok(());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_of_the_stream() {
-        for path in ["/0/api/pro/v1/stream", "/12/api/pro/v2/stream", "/api/pro/v1/stream", "/api/pro/v2/stream"] {
-            assert!(is_stream(path), "{path}");
-        }
-        for path in ["/x/api/pro/v1/stream", "/api/pro/v3/stream", "/-1/api/pro/v1/stream", "/stream", "", "//"] {
-            assert!(!is_stream(path), "{path}");
         }
     }
 }

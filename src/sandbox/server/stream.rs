@@ -13,6 +13,7 @@ use super::line::Line;
 use super::outbox::{Item, Outbox};
 use super::{Shared, join, spawn};
 use crate::sandbox::sessions::SessionId;
+use crate::sandbox::visitor::Visitor;
 
 /// The longest message that a client may send, in bytes.
 const MAX_MESSAGE: usize = 256 * 1024;
@@ -20,11 +21,11 @@ const MAX_MESSAGE: usize = 256 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves a stream from after the upgrade until it ends. `part` is what came with the upgrade.
-pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, part: Vec<u8>) -> io::Result<()> {
+pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, visitor: Visitor, part: Vec<u8>) -> io::Result<()> {
     line.socket().set_read_timeout(None)?;
     line.socket().set_write_timeout(Some(PATIENCE))?;
     let outbox = Arc::new(Outbox::new(Arc::clone(line), shared.max_unread));
-    let id = shared.open(&outbox);
+    let id = shared.open(visitor, &outbox);
     let writer = {
         let (shared, line, outbox) = (Arc::clone(shared), Arc::clone(line), Arc::clone(&outbox));
         spawn("sandbox-stream", move || {
@@ -51,9 +52,9 @@ pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, part: Vec<u8>) -> io
 }
 
 impl Shared {
-    fn open(&self, outbox: &Arc<Outbox>) -> SessionId {
+    fn open(&self, visitor: Visitor, outbox: &Arc<Outbox>) -> SessionId {
         let mut hall = super::lock(&self.hall);
-        let id = hall.exchange.open(self.clock.now());
+        let id = hall.exchange.open(visitor, self.clock.now());
         hall.outboxes.insert(id, Arc::clone(outbox));
         self.hand_out(&mut hall);
         id
