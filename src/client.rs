@@ -34,10 +34,10 @@ struct Shared {
     tls: Arc<rustls::ClientConfig>,
     transport: Transport,
     identities: Identities,
+    rules: LoadedRules,
     clock: Clock,
     clock_setting: ClockSetting,
     details: Details,
-    rules: LoadedRules,
     streams: StreamShared,
 }
 
@@ -61,9 +61,9 @@ impl Client {
             tls: crate::tls::client_config(&settings.roots)?,
             transport: Transport::new(&settings)?,
             identities: Identities::default(),
+            rules: LoadedRules::default(),
             clock_setting: ClockSetting::default(),
             details: Details::default(),
-            rules: LoadedRules::default(),
             streams: StreamShared::new(clock.clone()),
             clock,
             settings,

@@ -10,10 +10,12 @@
 
 mod account;
 mod batch;
+mod events;
 mod failure;
 mod market;
 mod orders;
 mod output;
+mod request;
 mod sandbox;
 mod stream;
 mod target;
@@ -21,7 +23,7 @@ mod target;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use bitmax::{Client, Credentials};
+use bitmax::Client;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
@@ -97,31 +99,31 @@ fn main() -> ExitCode {
 
 fn run(Cli { target, common, command }: Cli) -> Result<(), Failure> {
     let deadline = Instant::now() + common.timeout;
-    let builder_of =
-        |target: &Target| Client::builder(target.endpoint()).call_timeout(common.timeout).read_timeout(common.timeout);
-    // What is public is asked without a key, whether or not there is one.
-    let public = |target: &Target| Ok::<_, Failure>(builder_of(target).build()?.with_deadline(deadline));
-    let private = |target: &Target| {
-        let builder = builder_of(target).credentials(Credentials::from_env()?);
-        Ok::<_, Failure>(builder.build()?.with_deadline(deadline))
+    // The embedded exchange lives as long as its target. What is public is asked without a key, whether or not there
+    // is one.
+    let open = |private: bool| {
+        let target = Target::open(target)?;
+        let builder = Client::builder(target.endpoint()).call_timeout(common.timeout).read_timeout(common.timeout);
+        let builder = if private { builder.credentials(target.credentials()?) } else { builder };
+        Ok::<_, Failure>((builder.build()?.with_deadline(deadline), target))
     };
     let output = Output::new(common.json);
     match command {
         Command::Market(command) => {
-            let target = Target::open(target)?;
-            command.run(&public(&target)?, &output)
+            let (client, _target) = open(false)?;
+            command.run(&client, &output)
         }
         Command::Account(command) => {
-            let target = Target::open(target)?;
-            command.run(&private(&target)?, &output)
+            let (client, _target) = open(true)?;
+            command.run(&client, &output)
         }
         Command::Orders(command) => {
-            let target = Target::open(target)?;
-            command.run(&private(&target)?, &output)
+            let (client, _target) = open(true)?;
+            command.run(&client, &output, deadline)
         }
         Command::Stream(command) => {
-            let target = Target::open(target)?;
-            command.run(&public(&target)?, common.json, deadline)
+            let (client, _target) = open(command.way()?.is_some())?;
+            command.run(&client, common.json, deadline)
         }
         Command::Sandbox(command) => command.run(),
     }

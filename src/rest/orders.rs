@@ -66,7 +66,7 @@ impl Account {
     /// # }
     /// ```
     pub fn place(&self, order: &impl AsRef<NewOrder>) -> Result<OrderAnswer<Outcome>> {
-        self.timed(&endpoint::PLACE, |now| {
+        self.stamped(&endpoint::PLACE, |now| {
             let body = self.stamp(order.as_ref(), now)?;
             let answer: RawAnswer = self.client.send(&self.request(&endpoint::PLACE).body(&body))?;
             answer.one(&endpoint::PLACE)
@@ -80,7 +80,7 @@ impl Account {
     /// As [`place`](Self::place); [`Error::InvalidInput`] naming `orders` for none or more than 10.
     pub fn place_batch<O: AsRef<NewOrder>>(&self, orders: &[O]) -> Result<OrderAnswer<Vec<Outcome>>> {
         check_batch(orders.len())?;
-        self.timed(&endpoint::PLACE_BATCH, |now| {
+        self.stamped(&endpoint::PLACE_BATCH, |now| {
             let orders = orders.iter().map(|order| self.stamp(order.as_ref(), now)).collect::<Result<_, _>>()?;
             let answer: RawAnswer = self.client.send(&self.request(&endpoint::PLACE_BATCH).body(&Batch { orders }))?;
             answer.batch(&endpoint::PLACE_BATCH)
@@ -101,7 +101,7 @@ impl Account {
     /// # }
     /// ```
     pub fn cancel(&self, order: &CancelOrder) -> Result<Option<OrderAnswer<Outcome>>> {
-        self.timed(&endpoint::CANCEL, |now| {
+        self.stamped(&endpoint::CANCEL, |now| {
             let body = order.stamp(now)?;
             let answer: Option<RawAnswer> = self.client.send(&self.request(&endpoint::CANCEL).body(&body))?;
             answer.map(|answer| answer.one(&endpoint::CANCEL)).transpose()
@@ -115,7 +115,7 @@ impl Account {
     /// As all calls: see [`Account`]; [`Error::InvalidInput`] naming `orders` for none or more than 10.
     pub fn cancel_batch(&self, orders: &[CancelOrder]) -> Result<Option<OrderAnswer<Vec<Outcome>>>> {
         check_batch(orders.len())?;
-        self.timed(&endpoint::CANCEL_BATCH, |now| {
+        self.stamped(&endpoint::CANCEL_BATCH, |now| {
             let orders = orders.iter().map(|order| order.stamp(now)).collect::<Result<_, _>>()?;
             let answer: Option<RawAnswer> =
                 self.client.send(&self.request(&endpoint::CANCEL_BATCH).body(&Batch { orders }))?;
@@ -200,17 +200,17 @@ impl Account {
         self.client.fetch(&self.request(&endpoint::OPEN_ORDERS).maybe("symbol", symbol))
     }
 
-    /// Makes a call whose body has the time in it, and an id where none is given: both are new where it is refused for
-    /// its time and made once more.
-    fn timed<T>(&self, call: &Call, send: impl Fn(u64) -> Result<T>) -> Result<T> {
-        self.client.prepare(call)?;
-        self.client.timely(|| send(self.client.now_millis()))
-    }
-
     /// An order that meets the rules, where they were loaded, as it is sent now.
     fn stamp(&self, order: &NewOrder, now: u64) -> Result<OrderBody> {
         self.client.rules().check(self.category, order)?;
         Ok(order.stamp(now)?)
+    }
+
+    /// Makes a call whose body has the time in it, and an id where none is given: both are new where it is refused for
+    /// its time and made once more.
+    fn stamped<T>(&self, call: &Call, send: impl Fn(u64) -> Result<T>) -> Result<T> {
+        self.client.prepare(call)?;
+        self.client.timely(|| send(self.client.now_millis()))
     }
 
     fn one_order(&self, order_id: OrderId) -> Result<Option<Order>> {

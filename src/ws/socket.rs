@@ -412,7 +412,8 @@ impl Driver {
                 Ok(Message::Binary(bytes)) => self.session.binary(&bytes, now),
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {
                     self.session.heard(now);
-                    self.unflushed = true;
+                    // The answer to a ping.
+                    self.flush();
                 }
                 Ok(Message::Close(frame)) => {
                     let (code, reason) = frame.map_or((None, String::new()), |frame| {

@@ -398,6 +398,12 @@ impl StreamHandle {
         self.remote.command(Command::Snapshot(symbol.try_into()?))
     }
 
+    /// The same handle with another time for the answers of requests made through it, in place of the
+    /// [stream's](StreamBuilder::request_timeout).
+    pub fn with_request_timeout(&self, timeout: Duration) -> Self {
+        Self { request_timeout: timeout, ..self.clone() }
+    }
+
     /// Whether the stream is for an account.
     pub(super) fn is_private(&self) -> bool {
         self.private
