@@ -405,7 +405,7 @@ impl Consumer {
             self.settle();
             let id = ClientOrderId::random().unwrap();
             let order = NewOrder::limit("BTC/USDT", Side::Buy, "0.001", "50000").unwrap().id(id);
-            self.asked.push((id, stream.place_later(AccountCategory::Cash, order).unwrap()));
+            self.asked.push((id, stream.place_later(AccountCategory::Cash, &order).unwrap()));
         }
     }
 
