@@ -132,6 +132,7 @@ pub(crate) struct RestConfig {
     pub(crate) max_body: u64,
     pub(crate) clock_correction: bool,
     pub(crate) retries: u32,
+    pub(crate) acceptance_window: Duration,
     pub(crate) when_limited: WhenLimited,
 }
 
@@ -179,6 +180,7 @@ impl ClientBuilder {
                 max_body: 16 << 20,
                 clock_correction: true,
                 retries: 2,
+                acceptance_window: Duration::from_secs(30),
                 when_limited: WhenLimited::Wait,
             },
         }
@@ -237,6 +239,14 @@ impl ClientBuilder {
     /// once more. Where the time cannot be had, this machine's clock is used.
     pub fn clock_correction(mut self, on: bool) -> Self {
         self.rest.clock_correction = on;
+        self
+    }
+
+    /// How old the exchange lets an order be when it arrives: one that was lost on the way is certain never to be placed
+    /// two seconds after that. For [settling](crate::Account::place_settled). Defaults to 30 s, which is the exchange's;
+    /// a shorter time than its own makes it certain of what is not.
+    pub fn acceptance_window(mut self, window: Duration) -> Self {
+        self.rest.acceptance_window = window;
         self
     }
 

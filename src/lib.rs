@@ -65,6 +65,7 @@ mod rest;
 mod rules;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+mod settle;
 mod sign;
 mod symbol;
 mod text;
@@ -91,6 +92,7 @@ pub use rest::{
 };
 pub use rules::{Change, Criterion, Fitted, Required, Rules, Violation};
 pub use rust_decimal::Decimal;
+pub use settle::{Settled, SettledCancel};
 pub use symbol::{Asset, OrderId, Symbol};
 pub use ws::wire::{AuthAck, Message, Refused, RequestAnswer, SubAck};
 pub use ws::{

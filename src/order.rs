@@ -221,6 +221,11 @@ impl NewOrder {
             .filter_map(|(field, price)| Some((field, price?)))
     }
 
+    /// The client's id, where one was given.
+    pub(crate) fn client_id(&self) -> Option<ClientOrderId> {
+        self.id
+    }
+
     /// The order as it is sent now.
     pub(crate) fn stamp(&self, now: u64) -> Result<OrderBody, InvalidInput> {
         if self.post_only && matches!(self.time_in_force, Some(TimeInForce::Ioc | TimeInForce::Fok)) {
@@ -335,6 +340,11 @@ impl CancelOrder {
         self
     }
 
+    /// The server's id of the order.
+    pub(crate) fn order_id(&self) -> OrderId {
+        self.order_id
+    }
+
     /// The cancel as it is sent now.
     pub(crate) fn stamp(&self, now: u64) -> Result<CancelBody, InvalidInput> {
         Ok(CancelBody {
@@ -389,6 +399,11 @@ impl OrderBody {
     /// The client's id.
     pub(crate) fn id(&self) -> ClientOrderId {
         self.id
+    }
+
+    /// UTC milliseconds.
+    pub(crate) fn time(&self) -> u64 {
+        self.time
     }
 }
 

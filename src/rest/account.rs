@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::endpoint;
 use super::request::Request;
+use super::settle::IdRule;
 use super::turns::Turns;
 use crate::client::Client;
 #[expect(unused_imports, reason = "named in docs")]
@@ -23,6 +24,7 @@ pub(crate) struct Identity {
 pub(crate) struct Identities {
     known: OnceLock<Arc<Identity>>,
     turns: Turns,
+    pub(super) id_rule: IdRule,
 }
 
 /// The calls about the account as a whole. They need credentials.

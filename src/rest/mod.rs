@@ -13,6 +13,7 @@ mod orders;
 mod pages;
 mod request;
 mod retry;
+mod settle;
 mod transport;
 mod turns;
 mod wallet;

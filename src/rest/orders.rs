@@ -13,6 +13,7 @@ use crate::error::{DecodeError, Error, InvalidInput, Refusal, Result};
 use crate::model::{AccountCategory, CancelAllAck, Order, OrderAnswer, Outcome, Rows};
 use crate::order::{CancelOrder, NewOrder, OrderBody};
 use crate::order_answer::RawAnswer;
+use crate::order_id::ClientOrderId;
 use crate::rules::Rules;
 use crate::symbol::{OrderId, Symbol};
 
@@ -49,8 +50,8 @@ impl Account {
     /// Places an order: `POST /G/api/pro/v1/AC/order`.
     ///
     /// What the answer waits for is the order's [`respond`](NewOrder::respond). An order whose answer was lost
-    /// ([`may_have_executed`](Error::may_have_executed)) may have been placed: give it an [`id`](NewOrder::id) and a
-    /// [`time`](NewOrder::time) of your own and it can be asked about by its [`order_id`](crate::order_id).
+    /// ([`may_have_executed`](Error::may_have_executed)) may have been placed:
+    /// [`place_settled`](Self::place_settled) finds out.
     ///
     /// # Errors
     /// As all calls: see [`Account`]; [`Error::InvalidInput`] naming `timeInForce` for a post-only order that is to trade
@@ -66,11 +67,7 @@ impl Account {
     /// # }
     /// ```
     pub fn place(&self, order: &impl AsRef<NewOrder>) -> Result<OrderAnswer<Outcome>> {
-        self.stamped(&endpoint::PLACE, |now| {
-            let body = self.stamp(order.as_ref(), now)?;
-            let answer: RawAnswer = self.client.send(&self.request(&endpoint::PLACE).body(&body))?;
-            answer.one(&endpoint::PLACE)
-        })
+        self.send_order(order.as_ref(), |_, _| {})
     }
 
     /// Places up to 10 orders at once: `POST /G/api/pro/v1/AC/order/batch`. One that is refused fails all of them; the
@@ -82,8 +79,11 @@ impl Account {
         check_batch(orders.len())?;
         self.stamped(&endpoint::PLACE_BATCH, |now| {
             let orders = orders.iter().map(|order| self.stamp(order.as_ref(), now)).collect::<Result<_, _>>()?;
-            let answer: RawAnswer = self.client.send(&self.request(&endpoint::PLACE_BATCH).body(&Batch { orders }))?;
-            answer.batch(&endpoint::PLACE_BATCH)
+            let batch = Batch { orders };
+            let answer: RawAnswer = self.client.send(&self.request(&endpoint::PLACE_BATCH).body(&batch))?;
+            let answer = answer.batch(&endpoint::PLACE_BATCH)?;
+            batch.orders.iter().zip(&answer.info).for_each(|(body, outcome)| self.note_acknowledged(body, outcome));
+            Ok(answer)
         })
     }
 
@@ -200,6 +200,22 @@ impl Account {
         self.client.fetch(&self.request(&endpoint::OPEN_ORDERS).maybe("symbol", symbol))
     }
 
+    /// Sends an order; `note` hears its id and time before it is.
+    pub(super) fn send_order(
+        &self,
+        order: &NewOrder,
+        mut note: impl FnMut(ClientOrderId, u64),
+    ) -> Result<OrderAnswer<Outcome>> {
+        self.stamped(&endpoint::PLACE, |now| {
+            let body = self.stamp(order, now)?;
+            note(body.id(), body.time());
+            let answer: RawAnswer = self.client.send(&self.request(&endpoint::PLACE).body(&body))?;
+            let answer = answer.one(&endpoint::PLACE)?;
+            self.note_acknowledged(&body, &answer.info);
+            Ok(answer)
+        })
+    }
+
     /// An order that meets the rules, where they were loaded, as it is sent now.
     fn stamp(&self, order: &NewOrder, now: u64) -> Result<OrderBody> {
         self.client.rules().check(self.category, order)?;
@@ -208,7 +224,7 @@ impl Account {
 
     /// Makes a call whose body has the time in it, and an id where none is given: both are new where it is refused for
     /// its time and made once more.
-    fn stamped<T>(&self, call: &Call, send: impl Fn(u64) -> Result<T>) -> Result<T> {
+    fn stamped<T>(&self, call: &Call, mut send: impl FnMut(u64) -> Result<T>) -> Result<T> {
         self.client.prepare(call)?;
         self.client.timely(|| send(self.client.now_millis()))
     }
