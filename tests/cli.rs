@@ -235,7 +235,9 @@ fn no_answer_or_a_bad_one_ends_with_3() {
         let run = against(&server, &format!("assets --timeout {timeout} --json"));
         let error = run.error();
         assert_eq!((run.status, &error["kind"], &error["mayHaveExecuted"]), (3, &json!(kind), &json!(true)), "{error}");
-        assert_eq!(server.requests().len(), 1);
+        // What may pass is tried twice more, as far as the time-out goes.
+        let times = if matches!(kind, "transport" | "http") { 3 } else { 1 };
+        assert_eq!(server.requests().len(), times, "{kind}");
     }
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
@@ -275,8 +277,11 @@ fn a_proxy_of_the_environment_is_used_but_never_for_this_machine() {
     let run = bitmax_with(&args, &[("ALL_PROXY", &proxy_url)]);
     let error = run.error();
     assert_eq!((run.status, &error["kind"], &error["mayHaveExecuted"]), (3, &json!("transport"), &json!(false)));
-    let [request] = proxy.requests().try_into().unwrap();
-    assert_eq!((request.method.as_str(), request.path.as_str()), ("CONNECT", "exchange.invalid:80"));
+    let requests = proxy.requests();
+    assert_eq!(requests.len(), 3, "tried twice more");
+    for request in requests {
+        assert_eq!((request.method.as_str(), request.path.as_str()), ("CONNECT", "exchange.invalid:80"));
+    }
 }
 
 #[test]
