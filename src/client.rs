@@ -2,12 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use crate::clock::wall_millis;
 use crate::config::{ClientBuilder, Endpoint};
-use crate::error::Result;
-use crate::rest::{Market, Transport};
-use crate::ws::{StreamBuilder, Target};
+use crate::credentials::Credentials;
+use crate::error::{InvalidInput, Result};
+use crate::rest::{Account, Identities, Market, Transport, Wallet};
+use crate::rules::LoadedRules;
+use crate::ws::{Authentication, StreamBuilder, StreamIdentity, StreamShared, Target};
 
 /// A client of one exchange.
 ///
@@ -30,6 +34,9 @@ struct Shared {
     #[cfg(feature = "rustls")]
     tls: Arc<rustls::ClientConfig>,
     transport: Transport,
+    identities: Identities,
+    rules: LoadedRules,
+    streams: StreamShared,
 }
 
 impl Client {
@@ -50,6 +57,9 @@ impl Client {
             #[cfg(feature = "rustls")]
             tls: crate::tls::client_config(&settings.roots)?,
             transport: Transport::new(&settings)?,
+            identities: Identities::default(),
+            rules: LoadedRules::default(),
+            streams: StreamShared::new(),
             settings,
         };
         Ok(Self { shared: Arc::new(shared), deadline: None })
@@ -72,21 +82,61 @@ impl Client {
         Market::new(self.clone())
     }
 
-    /// Begins a stream of public market data: one socket, one thread.
+    /// The wallet: deposit addresses, deposits and withdrawals. Its calls need credentials.
+    pub fn wallet(&self) -> Wallet {
+        Wallet::new(self.clone())
+    }
+
+    /// Begins a stream: one socket, one thread. It is public, and makes no REST call, unless it is subscribed to
+    /// private channels or [authenticated](StreamBuilder::authenticate).
     pub fn stream(&self) -> StreamBuilder {
+        StreamBuilder::new(self.clone())
+    }
+
+    /// Where a stream of an account group connects to.
+    pub(crate) fn stream_target(&self, group: u32) -> Result<Target> {
         let Shared { settings, .. } = &*self.shared;
-        // Any account group serves for public data.
-        let url = format!("{}/0/api/pro/v1/stream", settings.endpoint.ws());
-        StreamBuilder::new(Target::new(
-            url,
+        Ok(Target::new(
+            format!("{}/{group}/api/pro/v1/stream", settings.endpoint.ws()),
             &settings.user_agent,
             #[cfg(feature = "rustls")]
             &self.shared.tls,
-        ))
+        )?)
+    }
+
+    /// Who a stream is for, and the account group.
+    pub(crate) fn stream_identity(&self, way: Authentication, ready_ack: bool) -> Result<(StreamIdentity, u32)> {
+        let credentials = self.shared.settings.credentials.clone();
+        let credentials = credentials.ok_or_else(|| InvalidInput::new("credentials", "the client has none"))?;
+        let group = self.identity()?.group;
+        let offset = self.shared.streams.clock_offset.load(Ordering::Relaxed);
+        Ok((StreamIdentity::new(credentials, way, ready_ack, offset), group))
+    }
+
+    /// What the client's streams share.
+    pub(crate) fn stream_shared(&self) -> &StreamShared {
+        &self.shared.streams
     }
 
     pub(crate) fn transport(&self) -> &Transport {
         &self.shared.transport
+    }
+
+    pub(crate) fn credentials(&self) -> Option<&Credentials> {
+        self.shared.settings.credentials.as_deref()
+    }
+
+    pub(crate) fn identities(&self) -> &Identities {
+        &self.shared.identities
+    }
+
+    pub(crate) fn rules(&self) -> &LoadedRules {
+        &self.shared.rules
+    }
+
+    /// UTC milliseconds, for what is signed and for the `time` of orders.
+    pub(crate) fn now_millis(&self) -> u64 {
+        wall_millis().saturating_add_signed(self.shared.streams.clock_offset.load(Ordering::Relaxed))
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
@@ -104,4 +154,6 @@ const _: () = {
     const fn shared_among_threads<T: Clone + Send + Sync>() {}
     shared_among_threads::<Client>();
     shared_among_threads::<Market>();
+    shared_among_threads::<Account>();
+    shared_among_threads::<Wallet>();
 };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// An error code of the exchange. The named ones are constants; any other number is kept as it is.
 ///
 /// The protocol's `code`; for six-digit codes `code / 10000` is the [group](Self::group).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Code(i64);
 

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::Client;
+use crate::credentials::Credentials;
 use crate::error::{InvalidInput, Result};
 #[cfg(feature = "rustls")]
 use crate::tls::Roots;
@@ -136,6 +138,8 @@ pub(crate) struct RestConfig {
 pub struct ClientBuilder {
     pub(crate) endpoint: Endpoint,
     pub(crate) user_agent: String,
+    pub(crate) credentials: Option<Arc<Credentials>>,
+    plaintext_credentials: bool,
     #[cfg(feature = "rustls")]
     pub(crate) roots: Roots,
     pub(crate) rest: RestConfig,
@@ -146,6 +150,8 @@ impl ClientBuilder {
         Self {
             endpoint,
             user_agent: concat!("bitmax-rs/", env!("CARGO_PKG_VERSION")).to_owned(),
+            credentials: None,
+            plaintext_credentials: false,
             #[cfg(feature = "rustls")]
             roots: Roots::default(),
             rest: RestConfig {
@@ -156,6 +162,19 @@ impl ClientBuilder {
                 max_body: 16 << 20,
             },
         }
+    }
+
+    /// The key and the secret that private calls are signed with. Defaults to none: only public data can be had.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(Arc::new(credentials));
+        self
+    }
+
+    /// Lets the key and signatures go over plain `http` or `ws` to another machine, where whoever is on the way can
+    /// read them. Defaults to refusing: plain text is for this machine alone.
+    pub fn allow_plaintext_credentials(mut self) -> Self {
+        self.plaintext_credentials = true;
+        self
     }
 
     /// How long a REST call may look up the host's name, and again how long it may take to open a
@@ -212,8 +231,9 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`Error::InvalidInput`](crate::Error::InvalidInput) when a setting is not usable: a time-out of zero or of
-    /// more than a day, a bound of zero, a user agent that cannot be sent, a root certificate that is none, an `https` or `wss` address without
-    /// the feature `rustls`.
+    /// more than a day, a bound of zero, a user agent that cannot be sent, a root certificate that is none, an `https` or `wss` address
+    /// without the feature `rustls`, and credentials that would go to another machine in
+    /// [plain text](Self::allow_plaintext_credentials).
     pub fn build(self) -> Result<Client> {
         let rest = &self.rest;
         for (field, time) in [
@@ -231,11 +251,14 @@ impl ClientBuilder {
         if self.user_agent.is_empty() || self.user_agent.bytes().any(|b| !(b' '..=b'~').contains(&b)) {
             return Err(InvalidInput::new("user_agent", "is empty or not printable ASCII").into());
         }
-        if !cfg!(feature = "rustls") {
-            for (field, url) in [("rest", self.endpoint.rest()), ("ws", self.endpoint.ws())] {
-                if is_secure(url) {
+        for (field, url) in [("rest", self.endpoint.rest()), ("ws", self.endpoint.ws())] {
+            if is_secure(url) {
+                if !cfg!(feature = "rustls") {
                     return Err(InvalidInput::new(field, format!("{url} needs the feature rustls")).into());
                 }
+            } else if self.credentials.is_some() && !self.plaintext_credentials && !is_loopback(url) {
+                let reason = format!("they would go to {url} in plain text, which has to be allowed by name");
+                return Err(InvalidInput::new("credentials", reason).into());
             }
         }
         Client::new(self)
@@ -300,6 +323,27 @@ mod tests {
         ] {
             assert!(!is_loopback(url), "{url}");
         }
+    }
+
+    #[test]
+    fn credentials_go_in_plain_text_to_this_machine_alone() {
+        let build = |rest: &str, ws: &str, allow: bool| {
+            let builder = Client::builder(Endpoint::new(rest, ws).unwrap());
+            let builder = builder.credentials(Credentials::new("key", "secret").unwrap());
+            if allow { builder.allow_plaintext_credentials() } else { builder }.build()
+        };
+        let local = ("http://127.0.0.1:1", "ws://localhost:1");
+        assert!(build(local.0, local.1, false).is_ok());
+        for (rest, ws) in [("http://10.0.0.1", local.1), (local.0, "ws://example.com"), ("http://a", "ws://b")] {
+            match build(rest, ws, false).unwrap_err() {
+                crate::Error::InvalidInput(e) => assert_eq!(e.field(), "credentials"),
+                other => panic!("{other:?}"),
+            }
+            assert!(build(rest, ws, true).is_ok());
+            assert!(Client::builder(Endpoint::new(rest, ws).unwrap()).build().is_ok());
+        }
+        #[cfg(feature = "rustls")]
+        assert!(build("https://example.com", "wss://example.com", false).is_ok());
     }
 
     #[test]

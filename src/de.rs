@@ -4,7 +4,7 @@
 use std::fmt;
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Deserializer, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 
 use crate::decimal::parse_decimal;
@@ -29,7 +29,7 @@ pub(crate) fn text<'de, D: Deserializer<'de>, T>(
 }
 
 /// `""`, `"NULL_VAL"` and `null` all stand for none.
-fn is_none(json: &str) -> bool {
+pub(crate) fn is_none(json: &str) -> bool {
     matches!(json, "null" | "\"\"" | "\"NULL_VAL\"")
 }
 
@@ -90,6 +90,26 @@ pub(crate) mod maybe {
         }
         serde_json::from_str(json).map(Some).map_err(|e| de::Error::custom(format_args!("{}: {e}", shorten(json))))
     }
+
+    pub(crate) fn serialize<S: Serializer, T: Serialize>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => value.serialize(serializer),
+            None => serializer.serialize_str(""),
+        }
+    }
+}
+
+/// Text, which is empty for none in any of its forms. Use with `default`.
+pub(crate) fn string<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    // Not through its JSON text, which is not to be had within `flatten`.
+    Ok(Option::<String>::deserialize(deserializer)?.filter(|text| text != "NULL_VAL").unwrap_or_default())
+}
+
+/// Anything whose default stands for none: lists, flags. Use with `default`.
+pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    maybe::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// A request's id, echoed: text, or a number from those who send one. Use with `default`.
@@ -144,10 +164,19 @@ quotable!(u64, u64);
 quotable!(u32, u32);
 quotable!(i64, i64);
 
+/// A whole number, perhaps in quotes, or none in any of its forms. Use with `default`.
+pub(crate) fn maybe_u64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    struct Number(u64);
+    impl<'de> Deserialize<'de> for Number {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            u64(deserializer).map(Self)
+        }
+    }
+    Ok(maybe::deserialize(deserializer)?.map(|Number(number)| number))
+}
+
 #[cfg(test)]
 mod tests {
-    use serde::{Deserialize, Serialize};
-
     use super::*;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -158,6 +187,12 @@ mod tests {
         b: Option<Decimal>,
         #[serde(default, deserialize_with = "super::u64")]
         n: u64,
+        #[serde(default, deserialize_with = "maybe_u64", skip_serializing_if = "Option::is_none")]
+        m: Option<u64>,
+        #[serde(default, deserialize_with = "string", skip_serializing_if = "String::is_empty")]
+        s: String,
+        #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+        l: Vec<u8>,
     }
 
     #[test]
@@ -175,7 +210,14 @@ mod tests {
     fn none_has_four_forms() {
         for none in [r#"{"a":1,"b":""}"#, r#"{"a":1,"b":null}"#, r#"{"a":1,"b":"NULL_VAL"}"#, r#"{"a":1}"#] {
             assert_eq!(serde_json::from_str::<Row>(none).unwrap().b, None, "{none}");
+            let row: Row = serde_json::from_str(&none.replace("\"b\"", "\"m\"")).unwrap();
+            assert_eq!(row.m, None, "{none}");
+            let row: Row = serde_json::from_str(&none.replace("\"b\"", "\"s\"")).unwrap();
+            assert_eq!(row.s, "", "{none}");
+            let row: Row = serde_json::from_str(&none.replace("\"b\"", "\"l\"")).unwrap();
+            assert_eq!(row.l, [0; 0], "{none}");
         }
+        assert_eq!(serde_json::from_str::<Row>(r#"{"a":1,"m":"7","s":"x"}"#).unwrap().m, Some(7));
         for bad in [
             r#"{"a":""}"#,
             r#"{"a":null}"#,
@@ -183,6 +225,8 @@ mod tests {
             r#"{"a":"1","b":{}}"#,
             r#"{"a":"1","n":-1}"#,
             r#"{"a":"1","n":1.5}"#,
+            r#"{"a":"1","m":"x"}"#,
+            r#"{"a":"1","s":[]}"#,
         ] {
             assert!(serde_json::from_str::<Row>(bad).is_err(), "{bad}");
         }

@@ -1,8 +1,10 @@
-//! Money from text, exactly: digits into an integer and a scale, never through a float and never rounded.
+//! Money, exactly: from text by digits into an integer and a scale, never through a float and never rounded.
 
 use std::fmt;
 
 use rust_decimal::Decimal;
+
+use crate::error::InvalidInput;
 
 /// Why a text is not a decimal that can be held exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,69 @@ impl fmt::Display for DecimalError {
 }
 
 impl std::error::Error for DecimalError {}
+
+/// What money arguments are given as: text (`"0.001"`), integers, or [`Decimal`].
+///
+/// Not floats: `0.1` as one is not the tenth that was meant.
+///
+/// ```
+/// use bitmax::{Decimal, ToDecimal};
+/// assert_eq!("0.10".to_decimal()?, Decimal::new(10, 2));
+/// assert_eq!(5.to_decimal()?, Decimal::from(5));
+/// assert!("a tenth".to_decimal().is_err());
+/// # Ok::<(), bitmax::DecimalError>(())
+/// ```
+pub trait ToDecimal {
+    /// The exact value.
+    ///
+    /// # Errors
+    /// [`DecimalError`] when it is no number, or one that would need rounding.
+    fn to_decimal(&self) -> Result<Decimal, DecimalError>;
+}
+
+impl ToDecimal for Decimal {
+    fn to_decimal(&self) -> Result<Decimal, DecimalError> {
+        Ok(*self)
+    }
+}
+
+impl ToDecimal for str {
+    fn to_decimal(&self) -> Result<Decimal, DecimalError> {
+        parse_decimal(self)
+    }
+}
+
+impl ToDecimal for String {
+    fn to_decimal(&self) -> Result<Decimal, DecimalError> {
+        parse_decimal(self)
+    }
+}
+
+impl<T: ToDecimal + ?Sized> ToDecimal for &T {
+    fn to_decimal(&self) -> Result<Decimal, DecimalError> {
+        (**self).to_decimal()
+    }
+}
+
+macro_rules! integers {
+    ($($type:ty)+) => {$(
+        impl ToDecimal for $type {
+            fn to_decimal(&self) -> Result<Decimal, DecimalError> {
+                Ok(Decimal::from(*self))
+            }
+        }
+    )+};
+}
+integers!(i8 i16 i32 i64 u8 u16 u32 u64 usize isize);
+
+/// An amount, a quantity or a price that a program gives: more than zero.
+pub(crate) fn positive(field: &'static str, value: impl ToDecimal) -> Result<Decimal, InvalidInput> {
+    let value = value.to_decimal().map_err(|e| InvalidInput::new(field, e.to_string()))?;
+    if value <= Decimal::ZERO {
+        return Err(InvalidInput::new(field, format!("{value} is not more than zero")));
+    }
+    Ok(value)
+}
 
 /// The greatest number of digits, and of digits after the point, that [`Decimal`] holds without rounding.
 const MAX_DIGITS: u32 = 28;
@@ -207,6 +272,19 @@ mod tests {
         ] {
             assert_eq!(parse_decimal(input), Err(DecimalError::TooManyDigits), "{input}");
         }
+    }
+
+    #[test]
+    fn what_a_program_gives_is_more_than_zero() {
+        for (given, value) in
+            [(positive("x", "0.10"), "0.10"), (positive("x", 7u64), "7"), (positive("x", Decimal::ONE), "1")]
+        {
+            assert_eq!(given.unwrap().to_string(), value);
+        }
+        for bad in ["0", "0.00", "-1", "-0", "", "x", "1e29", "0.00000000000000000000000000001"] {
+            assert_eq!(positive("orderQty", String::from(bad)).unwrap_err().field(), "orderQty", "{bad}");
+        }
+        assert!(positive("x", 0).is_err() && positive("x", i64::MIN).is_err());
     }
 
     proptest! {

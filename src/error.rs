@@ -1,10 +1,16 @@
 //! What can go wrong, told so that a program can act on it: above all, whether the exchange may have acted.
 
+mod json_path;
+mod refusal;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+pub use refusal::{Refusal, RefusedOrder};
+
 use crate::code::Code;
+use crate::model::Unreadable;
 
 /// Shorthand for a result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -32,8 +38,13 @@ pub enum Error {
     TooLarge(u64),
     /// The stream is not connected or not ready; nothing was sent.
     NotReady(&'static str),
+    /// The request would be more than the exchange takes in a minute; nothing was sent. The time is how long
+    /// to wait.
+    RateLimited(Duration),
     /// The stream is closed for good; nothing was sent.
     Closed,
+    /// The stream's connection broke after the request was sent and before its answer came.
+    ConnectionLost,
     /// The server closed the connection.
     ClosedByServer(Box<CloseFrame>),
 }
@@ -46,11 +57,13 @@ impl Error {
     /// before it is sent again.
     pub fn may_have_executed(&self) -> bool {
         match self {
-            Self::InvalidInput(_) | Self::NotReady(_) | Self::Closed => false,
+            Self::InvalidInput(_) | Self::NotReady(_) | Self::RateLimited(_) | Self::Closed => false,
             Self::Transport(e) => !e.phase.is_before_sending(),
             Self::Timeout(t) => !matches!(t, Timeout::Deadline | Timeout::Resolve | Timeout::Connect),
             Self::Refused(r) => r.code.is_server_failure(),
-            Self::Http(_) | Self::Decode(_) | Self::TooLarge(_) | Self::ClosedByServer(_) => true,
+            Self::Http(_) | Self::Decode(_) | Self::TooLarge(_) | Self::ClosedByServer(_) | Self::ConnectionLost => {
+                true
+            }
         }
     }
 
@@ -60,7 +73,11 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Transport(e) => e.phase != Phase::Tls,
-            Self::Timeout(_) | Self::NotReady(_) | Self::ClosedByServer(_) => true,
+            Self::Timeout(_)
+            | Self::NotReady(_)
+            | Self::RateLimited(_)
+            | Self::ClosedByServer(_)
+            | Self::ConnectionLost => true,
             Self::Refused(r) => r.code.is_server_failure() || r.code == Code::TOO_MANY_REQUESTS,
             Self::Http(e) => e.status == 429 || e.status >= 500,
             Self::InvalidInput(_) | Self::Decode(_) | Self::TooLarge(_) | Self::Closed => false,
@@ -88,7 +105,9 @@ impl Error {
             Self::Decode(_) => "decode",
             Self::TooLarge(_) => "too-large",
             Self::NotReady(_) => "not-ready",
+            Self::RateLimited(_) => "rate-limited",
             Self::Closed => "closed",
+            Self::ConnectionLost => "connection-lost",
             Self::ClosedByServer(_) => "closed-by-server",
         }
     }
@@ -109,7 +128,11 @@ impl fmt::Display for Error {
             Self::Decode(e) => e.fmt(f),
             Self::TooLarge(limit) => write!(f, "the answer is larger than the bound of {limit} bytes"),
             Self::NotReady(why) => write!(f, "the stream is not ready ({why}); nothing was sent"),
+            Self::RateLimited(wait) => {
+                write!(f, "too many requests this minute, try again in {wait:?}; nothing was sent")
+            }
             Self::Closed => f.write_str("the stream is closed; nothing was sent"),
+            Self::ConnectionLost => f.write_str("the connection broke before the answer came"),
             Self::ClosedByServer(e) => e.fmt(f),
         }
     }
@@ -233,7 +256,7 @@ pub enum Timeout {
     Resolve,
     /// Opening the connection.
     Connect,
-    /// Waiting for the stream's greeting.
+    /// Waiting for the stream's greeting, or for the answer to its authentication.
     Greeting,
     /// Waiting for the next bytes of the answer.
     Read,
@@ -254,37 +277,6 @@ impl fmt::Display for Timeout {
             Self::Call => "the call took too long",
             Self::Silence => "the stream was silent for too long",
         })
-    }
-}
-
-/// The exchange's refusal of a call: its non-zero `code` with what it said beside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Refusal {
-    /// The protocol's `code`.
-    pub code: Code,
-    /// The protocol's `reason`, a constant name such as `INVALID_BALANCE`; empty where it said none.
-    pub reason: String,
-    /// The protocol's `message` (or `err`), a sentence; empty where it said none.
-    pub message: String,
-    /// The protocol's `info`: what the refusal concerned, as JSON text; empty where it said none.
-    pub info: String,
-    /// The HTTP status that it came with; `None` on the stream.
-    pub status: Option<u16>,
-    /// How long the server asks to wait (`Retry-After` in seconds); `None` on the stream.
-    pub retry_after: Option<Duration>,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "refused by the exchange: {}", self.code)?;
-        if !self.reason.is_empty() {
-            write!(f, " {}", self.reason)?;
-        }
-        if !self.message.is_empty() {
-            write!(f, ": {}", self.message)?;
-        }
-        Ok(())
     }
 }
 
@@ -354,6 +346,9 @@ impl fmt::Display for CloseFrame {
 pub struct DecodeError {
     /// What was being read: the call's path or the message's kind.
     pub what: String,
+    /// The place in the JSON, as far as it can be told: `data[1].price`. Empty at the top, and where the text is no
+    /// JSON that begins as it should.
+    pub path: String,
     /// The text around the place, at most 120 bytes.
     pub near: String,
     /// Line and column are of the whole text.
@@ -366,18 +361,39 @@ impl DecodeError {
         // serde_json counts columns in bytes, from 1, within the line.
         let before: usize = text.split_inclusive('\n').take(source.line().saturating_sub(1)).map(str::len).sum();
         let at = before + source.column();
-        Self { what: what.into(), near: around(text, at), source: Some(source) }
+        // It is done with an object when it misses a field there; else the end of one may just have been passed.
+        let done = source.to_string().starts_with("missing field")
+            || text.get(..at).is_some_and(|before| before.ends_with("{}") || before.ends_with("[]"));
+        let inside = if done { at } else { at.saturating_sub(1) };
+        Self { what: what.into(), path: json_path::at(text, inside), near: around(text, at), source: Some(source) }
+    }
+
+    /// The same where the text was this part of a larger one.
+    pub(crate) fn within(mut self, part: &str) -> Self {
+        let dot = if part.is_empty() || self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
+        self.path = format!("{part}{dot}{}", self.path);
+        self
+    }
+
+    /// A row that could not be read, where there is nothing to keep it in.
+    pub(crate) fn row(what: impl Into<String>, row: &Unreadable) -> Self {
+        let Unreadable { index, text, reason } = row;
+        let source = <serde_json::Error as serde::de::Error>::custom(reason);
+        Self { what: what.into(), path: format!("[{index}]"), near: around(text, 0), source: Some(source) }
     }
 
     /// Something that JSON allows and the protocol does not.
     pub(crate) fn shape(what: impl Into<String>, text: &str) -> Self {
-        Self { what: what.into(), near: around(text, 0), source: None }
+        Self { what: what.into(), path: String::new(), near: around(text, 0), source: None }
     }
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot read {}", self.what)?;
+        if !self.path.is_empty() {
+            write!(f, " at {}", self.path)?;
+        }
         if let Some(source) = &self.source {
             // It quotes what the server said, at whatever length.
             let reason = source.to_string();
@@ -451,7 +467,9 @@ mod tests {
             (http(502), true, true),
             (Error::TooLarge(1), true, false),
             (Error::NotReady("connecting"), false, true),
+            (Error::RateLimited(Duration::from_secs(1)), false, true),
             (Error::Closed, false, false),
+            (Error::ConnectionLost, true, true),
             (Error::ClosedByServer(Box::new(CloseFrame { code: Some(1001), reason: String::new() })), true, true),
         ] {
             assert_eq!((error.may_have_executed(), error.is_retryable()), (acted, retry), "{error}");
@@ -465,5 +483,6 @@ mod tests {
         let error = DecodeError::new("assets", &text, source);
         assert!(error.near.contains("é{bad}"), "{}", error.near);
         assert!(error.near.len() <= 120);
+        assert_eq!(error.path, "[501]");
     }
 }

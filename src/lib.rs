@@ -51,12 +51,17 @@ mod clock;
 mod code;
 mod config;
 mod credentials;
+mod date;
 mod de;
 mod decimal;
 mod error;
 mod label;
 pub mod model;
+mod order;
+mod order_answer;
+mod order_id;
 mod rest;
+mod rules;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod sign;
@@ -71,17 +76,25 @@ pub use client::Client;
 pub use code::{Code, CodeGroup};
 pub use config::{ClientBuilder, Endpoint};
 pub use credentials::Credentials;
-pub use decimal::{DecimalError, parse_decimal};
+pub use date::Date;
+pub use decimal::{DecimalError, ToDecimal, parse_decimal};
 pub use error::{
-    CloseFrame, DecodeError, Error, HttpError, InvalidInput, Phase, Refusal, Result, Timeout, TransportError,
+    CloseFrame, DecodeError, Error, HttpError, InvalidInput, Phase, Refusal, RefusedOrder, Result, Timeout,
+    TransportError,
 };
-pub use rest::{BarsIter, BarsQuery, Market};
+pub use order::{CancelOrder, LimitOrder, NewOrder, Respond, TimeInForce};
+pub use order_id::{ClientOrderId, OrderSource, order_id};
+pub use rest::{
+    Account, BalanceQuery, BarsIter, BarsQuery, Ledger, LedgerEntry, Market, OrderHistoryIter, OrderHistoryQuery,
+    OrderHistoryV1Query, RecentOrdersQuery, SubuserTransfer, SubuserTransfersQuery, Wallet, WalletQuery,
+};
+pub use rules::{Change, Criterion, Fitted, Required, Rules, Violation};
 pub use rust_decimal::Decimal;
 pub use symbol::{Asset, OrderId, Symbol};
-pub use ws::wire::{AuthAck, Message, Refused, SubAck};
+pub use ws::wire::{AuthAck, Message, Refused, RequestAnswer, SubAck};
 pub use ws::{
-    Channel, CloseReason, Direction, Event, Iter, Lag, Outage, Stream, StreamBuilder, StreamHandle, SubscriptionFailed,
-    Timed, Undecodable, Unknown,
+    Authentication, Channel, CloseReason, Direction, Event, Iter, Lag, MessageLimits, Outage, Reply, Stream,
+    StreamBuilder, StreamHandle, SubscriptionFailed, Timed, Undecodable, Unknown,
 };
 
 /// The examples of the README, compiled and run.

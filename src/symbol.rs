@@ -120,6 +120,8 @@ macro_rules! name {
     };
 }
 
+pub(crate) use name;
+
 fn is_code(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.'))

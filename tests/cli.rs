@@ -3,7 +3,7 @@
 //! `cargo test` builds the examples; `cargo test --test cli` alone does not: run `cargo build --examples` before.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/private.rs"]
+#[path = "support/raw_private.rs"]
 mod private;
 #[path = "support/raw.rs"]
 mod raw;
@@ -12,7 +12,7 @@ mod support;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use support::{PUBLIC, Reply, Server, bars_answer, fixture, same};
+use support::{PUBLIC, Reply, Server, bars_answer, fixture, program, same};
 
 /// How a run of the program ended.
 struct Run {
@@ -39,17 +39,6 @@ impl Run {
 
 fn bitmax(args: &[&str]) -> Run {
     bitmax_with(args, &[])
-}
-
-/// The built program.
-fn program() -> std::path::PathBuf {
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    path.push("examples");
-    path.push(format!("bitmax{}", std::env::consts::EXE_SUFFIX));
-    assert!(path.exists(), "{} is missing: run `cargo build --examples`", path.display());
-    path
 }
 
 /// Runs a command line with variables of the environment.

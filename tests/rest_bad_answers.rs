@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bitmax::{Client, Code, Endpoint, Error, HttpError, Phase, Timeout};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use support::{PUBLIC, Reply, Server, fixture};
+use support::{PRIVATE, PUBLIC, Reply, Server, answer_of, fixture, info, with_credentials};
 
 /// The error of one call to a server that replies so.
 fn error_of(reply: Reply) -> Error {
@@ -361,17 +361,20 @@ mod tls {
     }
 }
 
-/// Calls every public call with each of the bodies that are made of its sample.
+/// Makes every call with each of the bodies that are made of its sample, the account group being known.
 fn feed(bodies: impl Fn(&str) -> Vec<String>, check: impl Fn(&str, &str, Result<Value, Error>)) {
-    let body = Arc::new(Mutex::new(String::new()));
+    let body = Arc::new(Mutex::new(info()));
     let served = Arc::clone(&body);
     let server = Server::start(move |_| Reply::json(served.lock().unwrap().as_str()));
-    let client = server.client();
+    let client = with_credentials(&server).build().unwrap();
+    client.info().unwrap();
     let mut seen = BTreeSet::new();
-    for call in PUBLIC.iter().filter(|call| seen.insert(call.fixture)) {
-        for bad in bodies(&fixture(call.fixture)) {
+    let public = PUBLIC.iter().map(|call| (call.fixture, fixture(call.fixture), call.call));
+    let private = PRIVATE.iter().map(|call| (call.fixture, answer_of(call), call.call));
+    for (name, sample, call) in public.chain(private).filter(|(_, sample, _)| seen.insert(sample.clone())) {
+        for bad in bodies(&sample) {
             body.lock().unwrap().clone_from(&bad);
-            check(call.fixture, &bad, (call.call)(&client));
+            check(name, &bad, call(&client));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The sandbox's ledgers and wallet over raw sockets: snapshots, the history of balances, addresses, transactions.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "support/private.rs"]
+#[path = "support/raw_private.rs"]
 mod private;
 #[path = "support/raw.rs"]
 mod raw;

@@ -1,7 +1,7 @@
 //! What the sandbox answers about orders over raw sockets: status, open orders, history; and what always holds.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "support/private.rs"]
+#[path = "support/raw_private.rs"]
 mod private;
 #[path = "support/raw.rs"]
 mod raw;

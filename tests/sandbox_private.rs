@@ -2,7 +2,7 @@
 //! balances, transfers, handles. Asked by a client that knows nothing of the crate.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "support/private.rs"]
+#[path = "support/raw_private.rs"]
 mod private;
 #[path = "support/raw.rs"]
 mod raw;

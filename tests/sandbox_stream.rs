@@ -8,7 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "support/private.rs"]
+#[path = "support/raw_private.rs"]
 mod private;
 #[path = "support/raw.rs"]
 mod raw;

@@ -55,6 +55,10 @@ impl Failure {
             if !refusal.message.is_empty() {
                 message.clone_from(&refusal.message);
             }
+            // A batch is refused as a whole, and each of its orders for a reason of its own.
+            if refusal.info.starts_with('[') {
+                error.insert("orders".to_owned(), json!(refusal.orders()));
+            }
         }
         error.insert("message".to_owned(), message.into());
         error.insert("mayHaveExecuted".to_owned(), executed.into());

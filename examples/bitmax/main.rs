@@ -8,8 +8,11 @@
 //! Exit status: 0 done; 1 the exchange refused; 2 bad usage or bad input; 3 the exchange could not be reached,
 //! answered nonsense, or did not answer in time.
 
+mod account;
+mod batch;
 mod failure;
 mod market;
+mod orders;
 mod output;
 mod sandbox;
 mod stream;
@@ -18,12 +21,14 @@ mod target;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use bitmax::Client;
+use bitmax::{Client, Credentials};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
+use account::AccountCommand;
 use failure::Failure;
 use market::MarketCommand;
+use orders::OrderCommand;
 use output::Output;
 use sandbox::SandboxCommand;
 use stream::StreamCommand;
@@ -55,6 +60,10 @@ struct Common {
 enum Command {
     #[command(flatten)]
     Market(MarketCommand),
+    #[command(flatten)]
+    Account(AccountCommand),
+    #[command(flatten)]
+    Orders(OrderCommand),
     #[command(flatten)]
     Stream(StreamCommand),
     Sandbox(SandboxCommand),
@@ -88,18 +97,31 @@ fn main() -> ExitCode {
 
 fn run(Cli { target, common, command }: Cli) -> Result<(), Failure> {
     let deadline = Instant::now() + common.timeout;
-    let client_of = |target: &Target| {
-        let builder = Client::builder(target.endpoint()).call_timeout(common.timeout).read_timeout(common.timeout);
+    let builder_of =
+        |target: &Target| Client::builder(target.endpoint()).call_timeout(common.timeout).read_timeout(common.timeout);
+    // What is public is asked without a key, whether or not there is one.
+    let public = |target: &Target| Ok::<_, Failure>(builder_of(target).build()?.with_deadline(deadline));
+    let private = |target: &Target| {
+        let builder = builder_of(target).credentials(Credentials::from_env()?);
         Ok::<_, Failure>(builder.build()?.with_deadline(deadline))
     };
+    let output = Output::new(common.json);
     match command {
         Command::Market(command) => {
             let target = Target::open(target)?;
-            command.run(&client_of(&target)?, &Output::new(common.json))
+            command.run(&public(&target)?, &output)
+        }
+        Command::Account(command) => {
+            let target = Target::open(target)?;
+            command.run(&private(&target)?, &output)
+        }
+        Command::Orders(command) => {
+            let target = Target::open(target)?;
+            command.run(&private(&target)?, &output)
         }
         Command::Stream(command) => {
             let target = Target::open(target)?;
-            command.run(&client_of(&target)?, common.json, deadline)
+            command.run(&public(&target)?, common.json, deadline)
         }
         Command::Sandbox(command) => command.run(),
     }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use bitmax::model::Rows;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::failure::Failure;
 
@@ -32,10 +33,24 @@ impl Output {
 
     /// As [`value`](Self::value), for a list whose unreadable rows are told on standard error.
     pub(crate) fn rows<T: Serialize>(&self, rows: &Rows<T>, table: impl FnOnce(&[T]) -> Table) -> Result<(), Failure> {
+        self.unreadable(rows);
+        self.value(rows, |rows| table(rows))
+    }
+
+    /// Tells the rows of a list that could not be read.
+    pub(crate) fn unreadable<T>(&self, rows: &Rows<T>) {
         for row in rows.unreadable() {
             eprintln!("row {} cannot be read: {}: {}", row.index, row.reason, row.text);
         }
-        self.value(rows, |rows| table(rows))
+    }
+
+    /// What the exchange says where it says no more than that it is done.
+    pub(crate) fn done(&self) -> Result<(), Failure> {
+        self.value(&json!({"code": 0}), |_| {
+            let mut table = Table::of_pairs();
+            table.row([&"done"]);
+            table
+        })
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::level::{Level, best};
 use crate::de;
@@ -103,11 +103,6 @@ impl BarInterval {
     }
 }
 
-/// Text that is written `""` when there is none.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.unwrap_or_default())
-}
-
 /// An asset, from `GET /api/pro/v2/assets`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -116,7 +111,7 @@ pub struct AssetInfo {
     /// The asset's code (`assetCode`).
     pub asset_code: Asset,
     /// Its full name (`assetName`).
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "de::string")]
     pub asset_name: String,
     /// Digits after the point in the exchange's books (`precisionScale`).
     #[serde(deserialize_with = "de::u32")]
@@ -162,7 +157,7 @@ pub struct AssetInfoV1 {
     /// The asset's code (`assetCode`).
     pub asset_code: Asset,
     /// Its full name (`assetName`).
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "de::string")]
     pub asset_name: String,
     /// Digits after the point in the exchange's books (`precisionScale`, older `positionScale`).
     #[serde(alias = "positionScale", deserialize_with = "de::u32")]
@@ -188,16 +183,16 @@ pub struct Product {
     /// The product's name (`symbol`).
     pub symbol: Symbol,
     /// The name to show (`displayName`).
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "de::string")]
     pub display_name: String,
     /// The market that it is listed in: `USDS`, `BTC`, … (`domain`).
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "de::string")]
     pub domain: String,
     /// When trading began, UTC milliseconds (`tradingStartTime`).
     #[serde(default, deserialize_with = "de::u64")]
     pub trading_start_time: u64,
     /// Steps for gathering the book's levels, separated by commas (`collapseDecimals`).
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "de::string")]
     pub collapse_decimals: String,
     /// The smallest order, in the base asset (`minQty`).
     #[serde(with = "de::decimal")]
@@ -215,7 +210,7 @@ pub struct Product {
     #[serde(alias = "status")]
     pub status_code: ProductStatus,
     /// What there is to say about the status (`statusMessage`).
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "de::string")]
     pub status_message: String,
     /// The step of prices, in the quote asset (`tickSize`).
     #[serde(with = "de::decimal")]
@@ -307,7 +302,7 @@ pub struct Ticker {
     #[serde(default, with = "best")]
     pub bid: Option<Level>,
     /// `spot` or `derivatives`, where the exchange says so (`type`).
-    #[serde(rename = "type", default, deserialize_with = "text", skip_serializing_if = "String::is_empty")]
+    #[serde(rename = "type", default, deserialize_with = "de::string", skip_serializing_if = "String::is_empty")]
     pub kind: String,
 }
 
@@ -666,7 +661,7 @@ pub struct BanStatus {
     #[serde(deserialize_with = "de::i64")]
     pub violation_code: i64,
     /// The same in words (`reason`).
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "de::string")]
     pub reason: String,
 }
 

@@ -1,5 +1,6 @@
 //! Lists of independent rows: one that cannot be read does not cost the others.
 
+use std::collections::HashMap;
 use std::ops::Deref;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -28,6 +29,14 @@ pub struct Unreadable {
     pub reason: String,
 }
 
+impl Unreadable {
+    /// A number of the row, where at least that can be read.
+    pub(crate) fn number(&self, field: &str) -> Option<u64> {
+        let row: HashMap<&str, &RawValue> = serde_json::from_str(&self.text).ok()?;
+        crate::de::u64(*row.get(field)?).ok()
+    }
+}
+
 impl<T> Rows<T> {
     /// The rows that could not be read, each with its text and the reason.
     pub fn unreadable(&self) -> &[Unreadable] {
@@ -39,11 +48,32 @@ impl<T> Rows<T> {
         self.rows
     }
 
+    /// Reads each row from its JSON text.
+    pub(crate) fn read<'a>(texts: impl Iterator<Item = &'a str>) -> Self
+    where
+        T: Deserialize<'a>,
+    {
+        let mut all = Self::default();
+        for (index, text) in texts.enumerate() {
+            match serde_json::from_str(text) {
+                Ok(row) => all.rows.push(row),
+                Err(e) => all.unreadable.push(Unreadable { index, text: text.to_owned(), reason: e.to_string() }),
+            }
+        }
+        all
+    }
+
     /// Takes in the rows of a next list, as if both had been one.
     pub(crate) fn append(&mut self, next: Self) {
         let before = self.rows.len() + self.unreadable.len();
         self.rows.extend(next.rows);
         self.unreadable.extend(next.unreadable.into_iter().map(|row| Unreadable { index: before + row.index, ..row }));
+    }
+}
+
+impl<T> Default for Rows<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), unreadable: Vec::new() }
     }
 }
 
@@ -79,14 +109,7 @@ impl<'a, T> IntoIterator for &'a Rows<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Rows<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let texts = Vec::<&RawValue>::deserialize(deserializer)?;
-        let mut all = Self { rows: Vec::with_capacity(texts.len()), unreadable: Vec::new() };
-        for (index, text) in texts.into_iter().map(RawValue::get).enumerate() {
-            match serde_json::from_str(text) {
-                Ok(row) => all.rows.push(row),
-                Err(e) => all.unreadable.push(Unreadable { index, text: text.to_owned(), reason: e.to_string() }),
-            }
-        }
-        Ok(all)
+        Ok(Self::read(texts.into_iter().map(RawValue::get)))
     }
 }
 

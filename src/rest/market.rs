@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::ops::{Bound, RangeBounds};
 
-use super::endpoint::{self, Request};
+use super::check::page;
+use super::endpoint;
+use super::request::Request;
 use crate::client::Client;
 use crate::error::{Error, InvalidInput, Result};
 use crate::model::{
@@ -210,7 +212,7 @@ impl Market {
         S: TryInto<Symbol>,
         Error: From<S::Error>,
     {
-        check_n(n, MAX_TRADES)?;
+        page("n", n, MAX_TRADES)?;
         self.client.fetch(&Request::new(&endpoint::TRADES).param("symbol", symbol.try_into()?).maybe("n", n))
     }
 
@@ -237,13 +239,6 @@ impl Market {
     /// As all calls: see [`Market`].
     pub fn exchange_info(&self, request_time: i64) -> Result<ExchangeInfo> {
         self.client.fetch(&Request::new(&endpoint::EXCHANGE_INFO).param("requestTime", request_time))
-    }
-}
-
-fn check_n(n: Option<u32>, max: u32) -> Result<(), InvalidInput> {
-    match n {
-        Some(n) if n == 0 || n > max => Err(InvalidInput::new("n", format!("{n} is not from 1 to {max}"))),
-        _ => Ok(()),
     }
 }
 
@@ -301,7 +296,7 @@ impl BarsQuery {
 
     /// The shortest distance from a bar to the next, milliseconds.
     fn check(&self) -> Result<u64, InvalidInput> {
-        check_n(self.n, MAX_BARS)?;
+        page("n", self.n, MAX_BARS)?;
         if let (Some(from), Some(to)) = (self.from, self.to)
             && to < from
         {

@@ -20,7 +20,6 @@ use crate::error::{Error, InvalidInput, Phase, Result, Timeout};
 
 /// How a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "public calls are all GET"))]
 pub(crate) enum Method {
     Get,
     Post,
@@ -37,8 +36,7 @@ impl Method {
     }
 }
 
-/// A request, ready to be sent.
-#[derive(Debug)]
+/// A request, ready to be sent. Without `Debug`: a key and a signature are among the headers.
 pub(crate) struct Outgoing<'a> {
     pub(crate) method: Method,
     pub(crate) url: &'a str,
@@ -55,6 +53,25 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<Duration>,
     pub(crate) location: Option<String>,
     pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// Blots out what must not get into an error, should a server (or a proxy's page) echo it.
+    ///
+    /// Piece by piece between what is no letter or digit, so that it is found also where that is escaped; pieces of
+    /// less than eight characters are no secret, and likely to stand there by chance.
+    pub(crate) fn conceal(&mut self, secrets: [&str; 2]) {
+        let pieces = secrets.iter().flat_map(|secret| secret.split(|c: char| !c.is_ascii_alphanumeric()));
+        for piece in pieces.filter(|piece| piece.len() >= 8) {
+            let body = String::from_utf8_lossy(&self.body);
+            if body.contains(piece) {
+                self.body = body.replace(piece, "********").into_bytes();
+            }
+            if let Some(location) = &mut self.location {
+                *location = location.replace(piece, "********");
+            }
+        }
+    }
 }
 
 /// Connections to one exchange.
@@ -359,6 +376,24 @@ mod tests {
         }
         let request = sent(Method::Get, &[], None);
         assert!(!request.contains("content-") && request.ends_with("\r\n\r\n"), "{request}");
+    }
+
+    #[test]
+    fn secrets_that_a_server_echoes_are_blotted_out() {
+        let mut answer = Answer {
+            status: 400,
+            body: br#"{"message":"bad key k3yk3yk3y, \/pwaAgWZQ1Xd\/J4yZ4ReHSPQ\u003d, pw"}"#.to_vec(),
+            location: Some("http://other/?k=k3yk3yk3y&s=%2FpwaAgWZQ1Xd".to_owned()),
+            ..Answer::default()
+        };
+        answer.conceal(["k3yk3yk3y", "/pwaAgWZQ1Xd/J4yZ4ReHSPQ="]);
+        let body = String::from_utf8(answer.body).unwrap();
+        assert_eq!(body, r#"{"message":"bad key ********, \/********\/********\u003d, pw"}"#);
+        assert_eq!(answer.location.unwrap(), "http://other/?k=********&s=%2F********");
+
+        let mut plain = Answer { body: b"\xff k3y".to_vec(), ..Answer::default() };
+        plain.conceal(["k3y", "="]);
+        assert_eq!(plain.body, b"\xff k3y");
     }
 
     #[test]

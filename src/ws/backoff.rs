@@ -1,6 +1,7 @@
 //! When to try again: full jitter under a doubling cap, within a budget of attempts.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How reconnection is paced. [`Default`] gives the values that the documentation of each field names.
@@ -28,26 +29,32 @@ impl Default for BackoffConfig {
     }
 }
 
+/// When the latest attempts began, of all streams that share an address. The times are from one clock.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Attempts(Arc<Mutex<VecDeque<Duration>>>);
+
 #[derive(Debug)]
 pub(crate) struct Backoff {
     config: BackoffConfig,
     random: Random,
     failures: u32,
-    attempts: VecDeque<Duration>,
+    attempts: Attempts,
 }
 
 impl Backoff {
-    pub(crate) fn new(config: BackoffConfig, seed: u64) -> Self {
-        Self { config, random: Random(seed), failures: 0, attempts: VecDeque::new() }
+    /// `seed` makes the jitter.
+    pub(crate) fn new(config: BackoffConfig, attempts: Attempts, seed: u64) -> Self {
+        Self { config, random: Random(seed), failures: 0, attempts }
     }
 
     /// Notes that an attempt begins.
     pub(crate) fn attempt(&mut self, now: Duration) {
         let window = self.config.budget_window;
-        while self.attempts.front().is_some_and(|at| *at + window <= now) {
-            self.attempts.pop_front();
+        let mut attempts = self.attempts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while attempts.front().is_some_and(|at| *at + window <= now) {
+            attempts.pop_front();
         }
-        self.attempts.push_back(now);
+        attempts.push_back(now);
     }
 
     /// How long to wait after a failure. `up` is how long the connection had been up, `asked` what the server
@@ -62,7 +69,8 @@ impl Backoff {
         let wait = self.random.up_to(ceiling).max(asked.unwrap_or_default());
 
         // With the budget spent, the attempt before the last `budget` ones must be out of the window.
-        let first = self.attempts.len().checked_sub(self.config.budget).and_then(|n| self.attempts.get(n));
+        let attempts = self.attempts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = attempts.len().checked_sub(self.config.budget).and_then(|n| attempts.get(n));
         first.map_or(wait, |at| wait.max((*at + self.config.budget_window).saturating_sub(now)))
     }
 }
@@ -93,7 +101,7 @@ mod tests {
     fn doubles_to_the_cap_with_full_jitter() {
         let mut longest = [Duration::ZERO; 10];
         for seed in 0..500 {
-            let mut backoff = Backoff::new(BackoffConfig::default(), seed);
+            let mut backoff = Backoff::new(BackoffConfig::default(), Attempts::default(), seed);
             for longest in &mut longest {
                 *longest = backoff.wait(Duration::ZERO, Duration::ZERO, None).max(*longest);
             }
@@ -106,7 +114,7 @@ mod tests {
 
     #[test]
     fn starts_anew_after_a_stable_minute_and_honours_the_server() {
-        let mut backoff = Backoff::new(BackoffConfig::default(), 7);
+        let mut backoff = Backoff::new(BackoffConfig::default(), Attempts::default(), 7);
         for _ in 0..40 {
             backoff.wait(Duration::ZERO, Duration::ZERO, None);
         }
@@ -116,7 +124,7 @@ mod tests {
 
     #[test]
     fn never_more_attempts_in_a_window_than_the_budget() {
-        let mut backoff = Backoff::new(BackoffConfig::default(), 3);
+        let mut backoff = Backoff::new(BackoffConfig::default(), Attempts::default(), 3);
         let mut now = Duration::ZERO;
         let mut attempts: Vec<Duration> = Vec::new();
         for _ in 0..400 {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::InvalidInput;
-use crate::model::BarInterval;
+use crate::model::{AccountCategory, BarInterval};
 use crate::symbol::{Asset, Symbol};
 
 /// A channel of the stream with its arguments: `bbo:BTC/USDT,ETH/USDT` on the wire.
@@ -81,6 +81,31 @@ impl Channel {
         Self::of("ref-px", assets.into_iter().map(|asset| asset.try_into().map(|a: Asset| a.as_str().into())))
     }
 
+    /// An account's orders: [`OrderUpdate`](crate::model::OrderUpdate) at each change, and
+    /// [`BalanceUpdate`](crate::model::BalanceUpdate) where no order changed the balance. The stream must be
+    /// [authenticated](crate::StreamBuilder::authenticate), which it is by itself when this is subscribed to from
+    /// the beginning. The protocol's `order:<account>`.
+    pub fn orders(account: AccountCategory) -> Self {
+        Self { topics: Ok(vec![Topic { prefix: "order".into(), argument: account.as_str().into() }]) }
+    }
+
+    /// An account's orders of some products only. The protocol's `order:<account>:<symbol>`.
+    pub fn orders_of<S: TryInto<Symbol>>(account: AccountCategory, symbols: impl IntoIterator<Item = S>) -> Self
+    where
+        InvalidInput: From<S::Error>,
+    {
+        Self::of_symbols(&format!("order:{account}"), symbols)
+    }
+
+    /// Changes of the order book as they happen: [`Depth`](crate::model::Depth), a snapshot first. The stream must
+    /// be authenticated. The protocol's `depth-realtime:<symbol>`.
+    pub fn depth_realtime<S: TryInto<Symbol>>(symbols: impl IntoIterator<Item = S>) -> Self
+    where
+        InvalidInput: From<S::Error>,
+    {
+        Self::of_symbols("depth-realtime", symbols)
+    }
+
     fn of_symbols<S: TryInto<Symbol>>(prefix: &str, symbols: impl IntoIterator<Item = S>) -> Self
     where
         InvalidInput: From<S::Error>,
@@ -114,8 +139,12 @@ impl FromStr for Channel {
         let (prefix, arguments) = text.rsplit_once(':').unwrap_or((text, ""));
         let symbols = arguments.split(',');
         let channel = match prefix.split_once(':') {
-            None if matches!(prefix, "bbo" | "depth" | "trades" | "summary") => Self::of_symbols(prefix, symbols),
+            None if matches!(prefix, "bbo" | "depth" | "depth-realtime" | "trades" | "summary") => {
+                Self::of_symbols(prefix, symbols)
+            }
             None if prefix == "ref-px" => Self::ref_px(symbols),
+            None if prefix == "order" => Self::orders(arguments.parse()?),
+            Some(("order", account)) => Self::orders_of(account.parse()?, symbols),
             Some(("bar", interval)) => Self::bar(BarInterval::from_text(interval), symbols),
             _ => return Err(InvalidInput::new("ch", format!("{text:?} is not a channel such as bbo:BTC/USDT"))),
         };
@@ -133,6 +162,20 @@ pub(crate) struct Topic {
 }
 
 impl Topic {
+    /// Whether only an authenticated session may have it.
+    pub(crate) fn is_private(&self) -> bool {
+        self.is_of_orders() || *self.prefix == *"depth-realtime"
+    }
+
+    /// Whether several of its kind may stand in one message.
+    pub(crate) fn is_joined(&self) -> bool {
+        !self.is_of_orders()
+    }
+
+    fn is_of_orders(&self) -> bool {
+        self.prefix.split(':').next() == Some("order")
+    }
+
     /// Whether `channel` of an acknowledgement names this subscription, alone or among others.
     pub(crate) fn is_named_by(&self, channel: &str) -> bool {
         channel.rsplit_once(':').is_some_and(|(prefix, arguments)| {
@@ -157,6 +200,8 @@ mod tests {
         let texts: Vec<_> = topics.iter().map(Topic::to_string).collect();
         assert_eq!(texts, ["bar:1d:BTC/USDT", "bar:1d:BTC-PERP"]);
         assert_eq!("ref-px:BTC".parse(), Ok(Channel::ref_px(["BTC"])));
+        assert_eq!("order:CASH".parse(), Ok(Channel::orders(AccountCategory::Cash)));
+        assert_eq!("order:margin:BTC/USDT".parse(), Ok(Channel::orders_of(AccountCategory::Margin, ["BTC/USDT"])));
     }
 
     #[test]
@@ -172,6 +217,8 @@ mod tests {
             ("bar:7:BTC/USDT", "interval"),
             ("bar:1:2:BTC/USDT", "interval"),
             ("ref-px:BTC/USDT", "asset"),
+            ("order:futures", "account"),
+            ("order:cash:btc", "symbol"),
         ] {
             assert_eq!(text.parse::<Channel>().unwrap_err().field(), field, "{text}");
         }

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use crate::error::{DecodeError, Error, Refusal};
-use crate::model::{Bar, Bbo, Depth, RefPrice, Trades};
+use crate::model::{BalanceUpdate, Bar, Bbo, CancelRejected, Depth, OrderUpdate, RefPrice, Trades};
 
 /// Something that a stream delivers, in the order in which it happened. At most 128 bytes.
 ///
@@ -46,6 +46,14 @@ pub enum Event {
     Bar(Box<Timed<Bar>>),
     /// A reference price for margin (`ref-px`).
     RefPrice(Timed<RefPrice>),
+    /// Something happened to an order (`order`).
+    Order(Box<Timed<OrderUpdate>>),
+    /// A cancel failed; told in the *ready* mode only (`order`).
+    CancelRejected(Box<Timed<CancelRejected>>),
+    /// A balance changed that no order changed (`balance`).
+    Balance(Box<Timed<BalanceUpdate>>),
+    /// An answer that nobody waits for any more: its request had timed out, or its waiter was dropped.
+    LateAnswer(Box<Timed<Unknown>>),
     /// The consumer was too slow: market data was dropped here. Nothing else is ever dropped.
     Lagged(Lag),
     /// The server refused something that no request of this stream is known for (`error`).

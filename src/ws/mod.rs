@@ -5,8 +5,12 @@
 mod backoff;
 mod channel;
 mod event;
+mod limits;
+mod pending;
 mod plain;
 mod queue;
+mod reply;
+mod request;
 mod session;
 mod socket;
 mod stream;
@@ -16,6 +20,10 @@ pub(crate) mod wire;
 
 pub use channel::Channel;
 pub use event::{CloseReason, Event, Lag, Outage, SubscriptionFailed, Timed, Undecodable, Unknown};
-pub(crate) use socket::Target;
+pub use limits::MessageLimits;
+pub use reply::Reply;
+pub use session::Authentication;
+pub(crate) use session::Identity as StreamIdentity;
+pub(crate) use socket::{Shared as StreamShared, Target};
 pub use stream::{Iter, Stream, StreamBuilder, StreamHandle};
 pub use tap::Direction;

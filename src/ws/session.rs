@@ -3,9 +3,9 @@
 //! ```text
 //!            start                 upgraded            first message
 //!   (new) ─────────▶ Connecting ─────────────▶ Greeting ───────────▶ Ready
-//!                       ▲   │ failed              │ failed            │ failed
-//!                       │   ▼                     ▼                   │
-//!                       └─ Waiting ◀──────────────┴───────────────────┘
+//!                       ▲   │ failed              │   └▶ Authenticating ┘│ failed
+//!                       │   ▼                     ▼          │           │
+//!                       └─ Waiting ◀──────────────┴──────────┴───────────┘
 //!                 tick      │ no further attempt, or closed on request (from every state)
 //!                           ▼
 //!                         Closed
@@ -15,21 +15,40 @@
 //! [outputs](Session::output) until nothing is left, then waits for the socket, a command, or the
 //! [deadline](Session::deadline), whichever is first.
 
+mod identity;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::backoff::{Backoff, BackoffConfig};
+use serde_json::value::RawValue;
+
+pub use identity::Authentication;
+pub(crate) use identity::{AuthHeaders, Identity, Secret};
+
+use super::backoff::Backoff;
 use super::channel::Topic;
 use super::event::{CloseReason, Event, Outage, SubscriptionFailed, Timed, Undecodable, Unknown};
+use super::limits::{Budget, Kind, MessageLimits};
+use super::pending::{Pending, Token};
 use super::subscriptions::{self, Subscriptions};
-use super::wire::{Action, Args, Message, Outgoing};
+use super::wire::{self, Message, Outgoing};
 use crate::error::{DecodeError, Error, Refusal, Timeout};
+use crate::model::{Depth, DepthKind, TradesKind};
 use crate::symbol::Symbol;
+
+/// When something happens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    /// Since a time that is the same for all sessions of a client.
+    pub(crate) at: Duration,
+    /// UTC nanoseconds by this machine's clock.
+    pub(crate) wall: u64,
+}
 
 /// The session's times and limits.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionConfig {
-    /// From the beginning of an attempt to the server's greeting.
+    /// From the beginning of an attempt to the server's greeting, authentication included.
     pub(crate) connect_timeout: Duration,
     /// Silence after which a `ping` is sent.
     pub(crate) ping_after: Duration,
@@ -41,7 +60,7 @@ pub(crate) struct SessionConfig {
     pub(crate) max_retries: u32,
     /// Whether the first attempt of all is tried again when it fails.
     pub(crate) retry_first: bool,
-    pub(crate) backoff: BackoffConfig,
+    pub(crate) limits: MessageLimits,
 }
 
 impl Default for SessionConfig {
@@ -53,7 +72,7 @@ impl Default for SessionConfig {
             answer_timeout: Duration::from_secs(10),
             max_retries: u32::MAX,
             retry_first: false,
-            backoff: BackoffConfig::default(),
+            limits: MessageLimits::default(),
         }
     }
 }
@@ -65,18 +84,44 @@ pub(crate) enum Command {
     Unsubscribe(Vec<Topic>),
     /// One snapshot of a book, delivered as an event; asked for until it comes.
     Snapshot(Symbol),
+    /// A request, which gets exactly one [`Output::Answer`].
+    Request(Request),
     Close,
+}
+
+/// A request with one answer. It is sent now or never.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) token: Token,
+    pub(crate) kind: Kind,
+    pub(crate) action: &'static str,
+    pub(crate) account: Option<Box<str>>,
+    /// The order's own id, where it has one; else the session gives the message one.
+    pub(crate) id: Option<Box<str>>,
+    /// For a snapshot, whose answer has no id: what it is of.
+    pub(crate) snapshot: Option<(DepthKind, Symbol)>,
+    pub(crate) args: Box<RawValue>,
+    /// How long the answer may take.
+    pub(crate) timeout: Duration,
 }
 
 /// What the session wants done.
 #[derive(Debug)]
 pub(crate) enum Output {
-    /// Begin to connect.
-    Connect,
+    /// Begin to connect, with the headers of the authentication.
+    Connect(Option<AuthHeaders>),
     /// Send a text.
     Send(String),
+    /// Send a text that nobody else may see.
+    SendSecret(Secret),
     /// Deliver an event.
     Deliver(Event),
+    /// End a request.
+    Answer(Token, Result<Message, Error>),
+    /// Drop the connection if something is written that the network has not taken: it must not arrive late.
+    ResetIfUnsent,
+    /// The exchange's clock is so many milliseconds ahead of this machine's.
+    Clock(i64),
     /// Drop the connection, or the attempt at one.
     HangUp,
     /// All is over: close the connection politely.
@@ -94,6 +139,10 @@ enum State {
     Greeting {
         deadline: Duration,
     },
+    /// The authentication is sent.
+    Authenticating {
+        deadline: Duration,
+    },
     Ready {
         since: Duration,
     },
@@ -106,11 +155,18 @@ enum State {
 #[derive(Debug)]
 pub(crate) struct Session {
     config: SessionConfig,
+    identity: Option<Identity>,
     state: State,
     outputs: VecDeque<Output>,
     subscriptions: Subscriptions,
+    /// Channels whose end is to be told.
+    leaving: VecDeque<String>,
     /// Snapshots to come, each with the time at which it was asked for on this connection.
     snapshots: Vec<(Symbol, Option<Duration>)>,
+    pending: Pending,
+    budget: Budget,
+    /// When there is room again for what the budget held back.
+    room_at: Option<Duration>,
     backoff: Backoff,
     /// When the last bytes came.
     heard: Duration,
@@ -126,17 +182,21 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// `seed` makes the jitter.
-    pub(crate) fn new(config: SessionConfig, topics: Vec<Topic>, seed: u64) -> Self {
+    pub(crate) fn new(config: SessionConfig, identity: Option<Identity>, topics: Vec<Topic>, backoff: Backoff) -> Self {
         let mut subscriptions = Subscriptions::default();
         subscriptions.add(topics);
         Self {
-            backoff: Backoff::new(config.backoff.clone(), seed),
+            budget: Budget::new(&config.limits),
             config,
+            identity,
             state: State::New,
             outputs: VecDeque::new(),
             subscriptions,
+            leaving: VecDeque::new(),
             snapshots: Vec::new(),
+            pending: Pending::default(),
+            room_at: None,
+            backoff,
             heard: Duration::ZERO,
             pinged: false,
             farewell: None,
@@ -155,30 +215,35 @@ impl Session {
     pub(crate) fn deadline(&self) -> Option<Duration> {
         match self.state {
             State::New | State::Closed => None,
-            State::Connecting { deadline } | State::Greeting { deadline } => Some(deadline),
+            State::Connecting { deadline } | State::Greeting { deadline } | State::Authenticating { deadline } => {
+                Some(deadline)
+            }
             State::Waiting { until } => Some(until),
             State::Ready { .. } => {
                 let silence = if self.pinged { self.config.dead_after } else { self.config.ping_after };
                 let answer = self.config.answer_timeout;
                 let snapshot = self.snapshots.iter().filter_map(|(_, asked)| asked.map(|at| at + answer)).min();
-                [Some(self.heard + silence), self.subscriptions.deadline(answer), snapshot].into_iter().flatten().min()
+                let others = [self.subscriptions.deadline(answer), snapshot, self.pending.deadline(), self.room_at];
+                others.into_iter().flatten().chain([self.heard + silence]).min()
             }
         }
     }
 
     /// Begins.
-    pub(crate) fn start(&mut self, now: Duration) {
+    pub(crate) fn start(&mut self, now: Now) {
         if self.state == State::New {
             self.connect(now);
         }
     }
 
     /// The time has come to look at the deadlines.
-    pub(crate) fn tick(&mut self, now: Duration) {
+    pub(crate) fn tick(&mut self, now: Now) {
         match self.state {
-            State::Connecting { deadline } if now >= deadline => self.abandon(Error::Timeout(Timeout::Connect), now),
-            State::Greeting { deadline } if now >= deadline => self.abandon(Error::Timeout(Timeout::Greeting), now),
-            State::Waiting { until } if now >= until => {
+            State::Connecting { deadline } if now.at >= deadline => self.abandon(Error::Timeout(Timeout::Connect), now),
+            State::Greeting { deadline } | State::Authenticating { deadline } if now.at >= deadline => {
+                self.abandon(Error::Timeout(Timeout::Greeting), now);
+            }
+            State::Waiting { until } if now.at >= until => {
                 self.retries += 1;
                 self.connect(now);
             }
@@ -187,62 +252,72 @@ impl Session {
         }
     }
 
-    fn tick_ready(&mut self, now: Duration) {
-        if now >= self.heard + self.config.dead_after {
+    fn tick_ready(&mut self, now: Now) {
+        if now.at >= self.heard + self.config.dead_after {
             return self.abandon(Error::Timeout(Timeout::Silence), now);
         }
-        if !self.pinged && now >= self.heard + self.config.ping_after {
+        if !self.pinged && now.at >= self.heard + self.config.ping_after {
             self.pinged = true;
-            self.send(Outgoing::Ping);
+            self.admin(Outgoing::Ping, now);
         }
-        for topic in self.subscriptions.overdue(now, self.config.answer_timeout) {
+        for topic in self.subscriptions.overdue(now.at, self.config.answer_timeout) {
             self.subscription_failed(&topic, None);
         }
         for (_, asked) in &mut self.snapshots {
-            if asked.is_some_and(|at| now >= at + self.config.answer_timeout) {
+            if asked.is_some_and(|at| now.at >= at + self.config.answer_timeout) {
                 *asked = None;
             }
+        }
+        let late = self.pending.overdue(now.at);
+        if !late.is_empty() {
+            self.outputs.push_back(Output::ResetIfUnsent);
+        }
+        for token in late {
+            self.outputs.push_back(Output::Answer(token, Err(Error::Timeout(Timeout::Call))));
         }
         self.ask(now);
     }
 
     /// The connection is made and upgraded to a WebSocket.
-    pub(crate) fn upgraded(&mut self, now: Duration) {
+    pub(crate) fn upgraded(&mut self, now: Now) {
         if let State::Connecting { deadline } = self.state {
-            self.heard = now;
-            self.pinged = false;
+            self.heard(now);
             self.state = State::Greeting { deadline };
         }
     }
 
     /// Bytes came that are no text: a control frame. The other end is alive.
-    pub(crate) fn heard(&mut self, now: Duration) {
-        self.heard = now;
+    pub(crate) fn heard(&mut self, now: Now) {
+        self.heard = now.at;
         self.pinged = false;
     }
 
     /// The attempt failed, or the connection broke.
-    pub(crate) fn failed(&mut self, error: Error, now: Duration) {
+    pub(crate) fn failed(&mut self, error: Error, now: Now) {
         let was_up = match self.state {
-            State::Connecting { .. } | State::Greeting { .. } => None,
-            State::Ready { since } => Some(now.saturating_sub(since)),
+            State::Connecting { .. } | State::Greeting { .. } | State::Authenticating { .. } => None,
+            State::Ready { since } => Some(now.at.saturating_sub(since)),
             // An echo of a connection that was given up already.
             State::New | State::Waiting { .. } | State::Closed => return,
         };
+        self.drop_pending();
         let error = self.farewell.take().map_or(error, |refusal| Error::Refused(Box::new(refusal)));
         let first = self.down_since.is_none() && was_up.is_none();
         if was_up.is_some() {
-            self.down_since = Some(now);
+            self.down_since = Some(now.at);
             self.retries = 0;
         }
-        if self.retries >= self.config.max_retries || (first && !self.config.retry_first) {
+        let refused = self.identity.as_mut().map_or(identity::Refused::No, |identity| identity.refused_by(&error));
+        let give_up = self.retries >= self.config.max_retries || (first && !self.config.retry_first);
+        if refused == identity::Refused::ForGood || (give_up && refused != identity::Refused::ForItsTime) {
             return self.close(CloseReason::GaveUp(Box::new(error)));
         }
 
-        let asked = error.retry_after();
-        let wait = self.backoff.wait(now, was_up.unwrap_or_default(), asked);
-        self.state = State::Waiting { until: now + wait };
+        let wait = self.backoff.wait(now.at, was_up.unwrap_or_default(), error.retry_after());
+        self.state = State::Waiting { until: now.at + wait };
         self.subscriptions.reset();
+        self.leaving.clear();
+        self.room_at = None;
         for (_, asked) in &mut self.snapshots {
             *asked = None;
         }
@@ -251,69 +326,104 @@ impl Session {
     }
 
     /// The program wants something.
-    pub(crate) fn command(&mut self, command: Command, now: Duration) {
+    pub(crate) fn command(&mut self, command: Command, now: Now) {
         match command {
             Command::Subscribe(topics) => self.subscriptions.add(topics),
             Command::Unsubscribe(topics) => {
-                let asked_for = self.subscriptions.remove(&topics);
-                for channel in subscriptions::channels(&asked_for) {
-                    let id = count(&mut self.next_id);
-                    self.send(Outgoing::Unsub { id: &id, ch: &channel });
-                }
+                self.leaving.extend(subscriptions::channels(&self.subscriptions.remove(&topics)));
             }
             Command::Snapshot(symbol) => {
                 if !self.snapshots.iter().any(|(s, _)| *s == symbol) {
                     self.snapshots.push((symbol, None));
                 }
             }
+            Command::Request(request) => return self.request(request, now),
             Command::Close => return self.close(CloseReason::Requested),
         }
         self.ask(now);
     }
 
-    /// The server sent a text. `wall` is the time of its receipt, UTC nanoseconds.
-    pub(crate) fn text(&mut self, text: &str, now: Duration, wall: u64) {
+    /// Sends a request, or says at once that it was not sent.
+    fn request(&mut self, request: Request, now: Now) {
+        let Request { token, kind, action, account, id, snapshot, args, timeout } = request;
+        let unsent = match self.state {
+            State::Ready { .. } => self.budget.take(kind, now.at).err().map(Error::RateLimited),
+            State::Closed => Some(Error::Closed),
+            State::Waiting { .. } => Some(Error::NotReady("waiting to connect again")),
+            _ => Some(Error::NotReady("connecting")),
+        };
+        if let Some(error) = unsent {
+            return self.outputs.push_back(Output::Answer(token, Err(error)));
+        }
+        let id = id.map_or_else(|| count(&mut self.next_id), String::from);
+        self.send(Outgoing::Req { id: &id, action, account: account.as_deref(), args: &args });
+        let name = snapshot.map(|(kind, symbol)| snapshot_name(kind, symbol));
+        self.pending.add(token, id, name, now.at + timeout);
+    }
+
+    /// The server sent a text.
+    pub(crate) fn text(&mut self, text: &str, now: Now) {
         let message = Message::parse(text);
         match self.state {
-            State::Ready { .. } => {}
-            State::Greeting { .. } => {
+            State::Ready { .. } | State::Authenticating { .. } => {}
+            State::Greeting { deadline } => {
                 let authenticated = matches!(message, Ok(Message::Connected { authenticated: true }));
-                self.ready(authenticated, now);
+                if self.identity.is_some() && !authenticated {
+                    self.state = State::Authenticating { deadline };
+                    self.authenticate(now);
+                } else {
+                    self.ready(authenticated, now);
+                }
             }
             _ => return,
         }
         self.heard(now);
         match message {
-            Ok(message) => self.message(message, text, wall),
+            Ok(message) => self.message(message, text, now),
             Err(error) => {
                 let data = Undecodable { text: text.to_owned(), error };
-                self.deliver(Event::Undecodable(Box::new(Timed { received: wall, data })));
+                self.deliver(Event::Undecodable(Box::new(Timed { received: now.wall, data })));
             }
         }
     }
 
     /// The server sent binary data, which the protocol does not know.
-    pub(crate) fn binary(&mut self, bytes: &[u8], now: Duration, wall: u64) {
-        // Whatever text there is in it cannot be read as JSON of the protocol without being told so.
+    pub(crate) fn binary(&mut self, bytes: &[u8], now: Now) {
         let text = String::from_utf8_lossy(bytes).into_owned();
         self.heard(now);
         let error = DecodeError::shape("binary data", &text);
-        self.deliver(Event::Undecodable(Box::new(Timed { received: wall, data: Undecodable { text, error } })));
+        self.deliver(Event::Undecodable(Box::new(Timed { received: now.wall, data: Undecodable { text, error } })));
     }
 
-    fn message(&mut self, message: Message, text: &str, received: u64) {
+    fn message(&mut self, message: Message, text: &str, now: Now) {
+        let received = now.wall;
         match message {
             Message::Bbo(data) => self.deliver(Event::Bbo(Timed { received, data })),
-            Message::Trades(data) => self.deliver(Event::Trades(Timed { received, data })),
+            Message::Depth(data) if data.kind.is_snapshot() => self.snapshot(data, received),
+            Message::Depth(data) => self.deliver(Event::Depth(Timed { received, data })),
+            Message::Trades(data) => {
+                let id = data.id.as_deref().filter(|_| data.kind == TradesKind::MarketTrades);
+                match id.and_then(|id| self.pending.take(id)) {
+                    Some(token) => self.answer(token, Message::Trades(data)),
+                    None => self.deliver(Event::Trades(Timed { received, data })),
+                }
+            }
             Message::Bar(data) => self.deliver(Event::Bar(Box::new(Timed { received, data: *data }))),
             Message::RefPrice(data) => self.deliver(Event::RefPrice(Timed { received, data })),
-            Message::Depth(data) => {
-                if data.kind.is_snapshot() {
-                    self.snapshots.retain(|(symbol, _)| *symbol != data.symbol);
-                }
-                self.deliver(Event::Depth(Timed { received, data }));
+            Message::Order(data) => self.deliver(Event::Order(Box::new(Timed { received, data: *data }))),
+            Message::CancelRejected(data) => {
+                self.deliver(Event::CancelRejected(Box::new(Timed { received, data: *data })));
             }
-            Message::Ping { .. } => self.send(Outgoing::Pong),
+            Message::Balance(data) => self.deliver(Event::Balance(Box::new(Timed { received, data: *data }))),
+            Message::Answer(answer) => match answer.id.as_deref().and_then(|id| self.pending.take(id)) {
+                Some(token) => self.answer(token, Message::Answer(answer)),
+                None => {
+                    let data = Unknown { kind: Some(answer.kind), text: answer.text };
+                    self.deliver(Event::LateAnswer(Box::new(Timed { received, data })));
+                }
+            },
+            Message::Ping { .. } => self.admin(Outgoing::Pong, now),
+            Message::Pong { ts: Some(ts), .. } => self.clock(ts, now),
             Message::Connected { .. } | Message::Pong { .. } => {}
             Message::Subscribed(ack) => match ack.refusal {
                 None => {
@@ -321,17 +431,37 @@ impl Session {
                         self.deliver(Event::Subscribed(topic.to_string().into()));
                     }
                 }
-                Some(refusal) => self.refused(&ack.channel, ack.id.as_deref(), refusal),
+                Some(refusal) => self.refused(&ack.channel, ack.id.as_deref(), refusal, now),
             },
             Message::Unsubscribed(ack) => match ack.refusal {
                 None => self.deliver(Event::Unsubscribed(ack.channel.into())),
                 Some(refusal) => self.deliver(Event::Refused(Box::new(refusal))),
             },
-            Message::Refused(refused) => self.refused("", refused.id.as_deref(), refused.refusal),
+            Message::Refused(refused) => self.refused("", refused.id.as_deref(), refused.refusal, now),
             Message::Disconnected(refusal) => self.farewell = Some(*refusal),
-            // A stream that does not authenticate is not answered about it.
+            Message::Auth(ack) if matches!(self.state, State::Authenticating { .. }) => match ack.refusal {
+                None => self.ready(true, now),
+                Some(refusal) => self.not_authenticated(refusal, now),
+            },
+            // Nobody asked.
             Message::Auth(_) => self.unknown(Some("auth".to_owned()), text, received),
             Message::Unknown { kind } => self.unknown(kind, text, received),
+        }
+    }
+
+    /// A whole book: the answer to a request, and an event where one is awaited or nobody asked.
+    fn snapshot(&mut self, data: Depth, received: u64) {
+        let waiting = self.pending.take(&snapshot_name(data.kind, data.symbol));
+        let awaited = self.snapshots.len();
+        if data.kind == DepthKind::Snapshot {
+            self.snapshots.retain(|(symbol, _)| *symbol != data.symbol);
+        }
+        let deliver = waiting.is_none() || awaited > self.snapshots.len() || data.kind == DepthKind::RealtimeSnapshot;
+        if let Some(token) = waiting {
+            self.answer(token, Message::Depth(data.clone()));
+        }
+        if deliver {
+            self.deliver(Event::Depth(Timed { received, data }));
         }
     }
 
@@ -340,7 +470,14 @@ impl Session {
         self.deliver(Event::Unknown(Box::new(Timed { received, data })));
     }
 
-    fn refused(&mut self, channel: &str, id: Option<&str>, refusal: Refusal) {
+    /// The server refuses something: the authentication, a request, a subscription, or what nobody asked.
+    fn refused(&mut self, channel: &str, id: Option<&str>, refusal: Refusal, now: Now) {
+        if matches!(self.state, State::Authenticating { .. }) && id == Some(identity::MESSAGE_ID) {
+            return self.not_authenticated(refusal, now);
+        }
+        if let Some(token) = id.and_then(|id| self.pending.take(id)) {
+            return self.outputs.push_back(Output::Answer(token, Err(Error::Refused(Box::new(refusal)))));
+        }
         let topics = self.subscriptions.refused(channel, id);
         if topics.is_empty() {
             return self.deliver(Event::Refused(Box::new(refusal)));
@@ -355,40 +492,84 @@ impl Session {
         self.deliver(Event::SubscriptionFailed(Box::new(SubscriptionFailed { channel, refusal })));
     }
 
-    fn connect(&mut self, now: Duration) {
-        self.backoff.attempt(now);
+    fn connect(&mut self, now: Now) {
+        self.backoff.attempt(now.at);
         self.farewell = None;
-        self.state = State::Connecting { deadline: now + self.config.connect_timeout };
-        self.outputs.push_back(Output::Connect);
+        self.state = State::Connecting { deadline: now.at + self.config.connect_timeout };
+        let headers = self.identity.as_ref().and_then(|identity| identity.headers(now.wall));
+        self.outputs.push_back(Output::Connect(headers));
     }
 
-    fn ready(&mut self, authenticated: bool, now: Duration) {
-        self.state = State::Ready { since: now };
+    fn authenticate(&mut self, now: Now) {
+        if let Some(identity) = &self.identity {
+            self.outputs.push_back(Output::SendSecret(identity.message(now.wall)));
+        }
+    }
+
+    /// The exchange refuses the authentication: final, but for a clock that can be set.
+    fn not_authenticated(&mut self, refusal: Refusal, now: Now) {
+        if identity::names_timestamp(&refusal) && self.identity.as_ref().is_some_and(|identity| !identity.clock_is_set)
+        {
+            // Its answer tells the exchange's time.
+            return self.admin(Outgoing::Ping, now);
+        }
+        self.outputs.push_back(Output::HangUp);
+        self.close(CloseReason::GaveUp(Box::new(Error::Refused(Box::new(refusal)))));
+    }
+
+    /// The exchange tells its time.
+    fn clock(&mut self, millis: u64, now: Now) {
+        if let (State::Authenticating { .. }, Some(identity)) = (self.state, &mut self.identity) {
+            let offset = identity.set_clock(millis, now.wall);
+            self.outputs.push_back(Output::Clock(offset));
+            self.authenticate(now);
+        }
+    }
+
+    fn ready(&mut self, authenticated: bool, now: Now) {
+        self.state = State::Ready { since: now.at };
+        if let Some(identity) = &mut self.identity {
+            identity.accepted();
+        }
         self.deliver(match self.down_since {
             None => Event::Connected { authenticated },
-            Some(since) => Event::Reconnected { attempts: self.retries, down_for: now.saturating_sub(since) },
+            Some(since) => Event::Reconnected { attempts: self.retries, down_for: now.at.saturating_sub(since) },
         });
         self.ask(now);
     }
 
-    /// Asks for what is wanted and has not been asked for.
-    fn ask(&mut self, now: Duration) {
+    /// Asks for what is wanted and has not been asked for, as far as the budget goes.
+    fn ask(&mut self, now: Now) {
         if !matches!(self.state, State::Ready { .. }) {
             return;
         }
-        let Self { subscriptions, snapshots, outputs, next_id, .. } = self;
-        for (id, channel) in subscriptions.ask(now, || count(next_id)) {
+        self.room_at = None;
+        let Self { subscriptions, leaving, snapshots, outputs, next_id, budget, room_at, .. } = self;
+        let mut take = |kind| match budget.take(kind, now.at) {
+            Ok(()) => Some(count(next_id)),
+            Err(wait) => {
+                *room_at = Some(room_at.map_or(now.at + wait, |at: Duration| at.min(now.at + wait)));
+                None
+            }
+        };
+        while let Some(channel) = leaving.front() {
+            let Some(id) = take(Kind::Subscription) else { break };
+            outputs.push_back(send(Outgoing::Unsub { id: &id, ch: channel }));
+            leaving.pop_front();
+        }
+        for (id, channel) in subscriptions.ask(now.at, || take(Kind::Subscription)) {
             outputs.push_back(send(Outgoing::Sub { id: &id, ch: &channel }));
         }
         for (symbol, asked) in snapshots.iter_mut().filter(|(_, asked)| asked.is_none()) {
-            *asked = Some(now);
-            let args = Args { symbol: *symbol, level: None };
-            outputs.push_back(send(Outgoing::Req { id: &count(next_id), action: Action::DepthSnapshot, args }));
+            let Some(id) = take(Kind::Snapshot) else { break };
+            *asked = Some(now.at);
+            let args = wire::args(&wire::SymbolArgs { symbol: *symbol, level: None });
+            outputs.push_back(send(Outgoing::Req { id: &id, action: "depth-snapshot", account: None, args: &args }));
         }
     }
 
     /// The connection is given up from this end.
-    fn abandon(&mut self, error: Error, now: Duration) {
+    fn abandon(&mut self, error: Error, now: Now) {
         self.outputs.push_back(Output::HangUp);
         self.failed(error, now);
     }
@@ -396,8 +577,24 @@ impl Session {
     fn close(&mut self, reason: CloseReason) {
         if self.state != State::Closed {
             self.state = State::Closed;
+            self.drop_pending();
             self.outputs.push_back(Output::Finish);
             self.deliver(Event::Closed(reason));
+        }
+    }
+
+    /// What waits for an answer gets none any more: it was sent, so nobody knows what became of it.
+    fn drop_pending(&mut self) {
+        for token in self.pending.drain() {
+            self.outputs.push_back(Output::Answer(token, Err(Error::ConnectionLost)));
+        }
+    }
+
+    /// Says what keeps the connection alive. Beyond the budget it would be ignored.
+    fn admin(&mut self, message: Outgoing<'_>, now: Now) {
+        match self.budget.take(Kind::Admin, now.at) {
+            Ok(()) => self.send(message),
+            Err(wait) => log::warn!("too many pings: {} is not said for {wait:?}", message.to_text()),
         }
     }
 
@@ -405,9 +602,18 @@ impl Session {
         self.outputs.push_back(send(message));
     }
 
+    fn answer(&mut self, token: Token, message: Message) {
+        self.outputs.push_back(Output::Answer(token, Ok(message)));
+    }
+
     fn deliver(&mut self, event: Event) {
         self.outputs.push_back(Output::Deliver(event));
     }
+}
+
+/// What the answer to a request for a snapshot is known by: it has no id.
+fn snapshot_name(kind: DepthKind, symbol: Symbol) -> String {
+    format!("{kind:?} {symbol}")
 }
 
 fn send(message: Outgoing<'_>) -> Output {

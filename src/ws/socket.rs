@@ -2,9 +2,11 @@
 
 mod connect;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{self, TryRecvError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -18,10 +20,12 @@ use tungstenite::{Error as WsError, Message, WebSocket};
 pub(crate) use connect::Target;
 use connect::{Attempt, Io, Progress};
 
+use super::backoff::{Attempts, Backoff, BackoffConfig};
 use super::channel::Topic;
 use super::event::{CloseReason, Event};
+use super::pending::Token as Waiter;
 use super::queue::{EventReceiver, EventSender, queue};
-use super::session::{Command, Output, Session, SessionConfig};
+use super::session::{AuthHeaders, Command, Identity, Now, Output, Request, Session, SessionConfig};
 use super::tap::{Direction, Tap};
 use crate::clock::wall_nanos;
 use crate::error::{CloseFrame, Error, Phase, Result};
@@ -39,6 +43,9 @@ const MAX_UNSENT: usize = 1 << 20;
 pub(crate) struct Settings {
     pub(crate) target: Target,
     pub(crate) session: SessionConfig,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) backoff: BackoffConfig,
+    pub(crate) shared: Shared,
     pub(crate) topics: Vec<Topic>,
     /// The largest message that is taken, in bytes.
     pub(crate) max_message: usize,
@@ -46,6 +53,22 @@ pub(crate) struct Settings {
     pub(crate) max_queued: usize,
     pub(crate) tap: Option<Tap>,
     pub(crate) resolve: Resolve,
+}
+
+/// What the streams of a client share.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    /// When the clock of all of them began.
+    pub(crate) began: Instant,
+    pub(crate) attempts: Attempts,
+    /// How far the exchange's clock is ahead of this machine's, milliseconds.
+    pub(crate) clock_offset: Arc<AtomicI64>,
+}
+
+impl Shared {
+    pub(crate) fn new() -> Self {
+        Self { began: Instant::now(), attempts: Attempts::default(), clock_offset: Arc::default() }
+    }
 }
 
 /// How a name and a port become addresses. It may block.
@@ -59,17 +82,23 @@ pub(crate) fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 /// What reaches the thread.
 enum Inbox {
     Command(Command),
+    /// A request, and who waits for its answer.
+    Request(Request, mpsc::Sender<Result<Answer>>),
     /// The addresses of the host's name, for the attempt of this number.
     Resolved(u64, io::Result<Vec<SocketAddr>>),
     /// The consumer has caught up.
     Resume,
 }
 
+/// What a request is answered with.
+pub(crate) type Answer = super::wire::Message;
+
 /// The way to the thread, for any thread.
 #[derive(Clone)]
 pub(crate) struct Remote {
     inbox: mpsc::Sender<Inbox>,
     waker: Arc<Waker>,
+    requests: Arc<AtomicU64>,
 }
 
 impl Remote {
@@ -77,6 +106,18 @@ impl Remote {
     /// [`Error::Closed`] when the thread has ended.
     pub(crate) fn command(&self, command: Command) -> Result<()> {
         self.post(Inbox::Command(command))
+    }
+
+    /// Sends the request that `make` makes for its token. Its one answer comes through the receiver; should the thread
+    /// end, nothing does.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the thread has ended.
+    pub(crate) fn request(&self, make: impl FnOnce(Waiter) -> Request) -> Result<mpsc::Receiver<Result<Answer>>> {
+        let (sender, receiver) = mpsc::channel();
+        let request = make(Waiter(self.requests.fetch_add(1, Ordering::Relaxed)));
+        self.post(Inbox::Request(request, sender))?;
+        Ok(receiver)
     }
 
     fn post(&self, message: Inbox) -> Result<()> {
@@ -100,7 +141,7 @@ pub(crate) fn spawn(settings: Settings) -> Result<Running> {
     let poll = Poll::new().map_err(setup)?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(setup)?);
     let (inbox, commands) = mpsc::channel();
-    let remote = Remote { inbox, waker };
+    let remote = Remote { inbox, waker, requests: Arc::default() };
     let resume = remote.clone();
     let (sender, events) = queue(settings.max_queued, move || {
         if resume.post(Inbox::Resume).is_err() {
@@ -121,13 +162,20 @@ pub(crate) fn spawn(settings: Settings) -> Result<Running> {
             .max_write_buffer_size(MAX_UNSENT)
             .max_message_size(Some(settings.max_message))
             .max_frame_size(Some(settings.max_message)),
-        session: Session::new(settings.session.clone(), settings.topics, seed),
+        session: Session::new(
+            settings.session.clone(),
+            settings.identity,
+            settings.topics,
+            Backoff::new(settings.backoff, settings.shared.attempts, seed),
+        ),
+        waiters: BTreeMap::new(),
+        clock_offset: settings.shared.clock_offset,
         connect_timeout: settings.session.connect_timeout,
         max_message: settings.max_message,
         target: settings.target,
         tap: settings.tap,
         resolve: settings.resolve,
-        began: Instant::now(),
+        began: settings.shared.began,
         link: Link::None,
         attempt: 0,
         readable: false,
@@ -151,6 +199,9 @@ struct Driver {
     events: EventSender,
     first: Option<mpsc::Sender<Result<()>>>,
     session: Session,
+    /// Who waits for the answers to requests.
+    waiters: BTreeMap<Waiter, mpsc::Sender<Result<Answer>>>,
+    clock_offset: Arc<AtomicI64>,
     target: Target,
     websocket: WebSocketConfig,
     connect_timeout: Duration,
@@ -191,8 +242,8 @@ impl Driver {
         }
     }
 
-    fn now(&self) -> Duration {
-        self.began.elapsed()
+    fn now(&self) -> Now {
+        Now { at: self.began.elapsed(), wall: wall_nanos() }
     }
 
     /// How long to wait at most; `None` is for ever.
@@ -205,16 +256,35 @@ impl Driver {
             _ => None,
         };
         let deadline = [self.session.deadline(), attempt].into_iter().flatten().min()?;
-        Some(deadline.saturating_sub(self.now()))
+        Some(deadline.saturating_sub(self.began.elapsed()))
     }
 
     /// Does what the session wants done.
     fn perform(&mut self) {
         while let Some(output) = self.session.output() {
             match output {
-                Output::Connect => self.connect(),
-                Output::Send(text) => self.write(text),
+                Output::Connect(headers) => self.connect(headers),
+                Output::Send(text) => {
+                    self.tap(Direction::Sent, &text);
+                    self.write(text);
+                }
+                Output::SendSecret(secret) => {
+                    self.tap(Direction::Sent, &secret.shown);
+                    self.write(secret.text);
+                }
                 Output::Deliver(event) => self.deliver(event),
+                Output::Answer(token, answer) => {
+                    // Who has dropped the reply does not want it.
+                    if self.waiters.remove(&token).is_some_and(|waiter| waiter.send(answer).is_err()) {
+                        log::debug!("nobody waits for an answer that came");
+                    }
+                }
+                Output::ResetIfUnsent if self.unflushed => {
+                    let late = io::Error::new(io::ErrorKind::TimedOut, "a request could not be sent in time");
+                    self.fail(Error::transport(Phase::Exchange, late));
+                }
+                Output::ResetIfUnsent => {}
+                Output::Clock(offset) => self.clock_offset.store(offset, Ordering::Relaxed),
                 Output::HangUp => self.link = Link::None,
                 Output::Finish => self.finished = true,
             }
@@ -225,11 +295,17 @@ impl Driver {
         if matches!(event, Event::Connected { .. } | Event::Closed(_))
             && let Some(first) = self.first.take()
         {
-            match event {
-                // Whoever waits for the first connection hears of its failure there.
-                Event::Closed(CloseReason::GaveUp(error)) => return tell(&first, Err(*error)),
-                _ => tell(&first, Ok(())),
+            // Whoever waits for the first connection hears of its failure there.
+            let (outcome, event) = match event {
+                Event::Closed(CloseReason::GaveUp(error)) => (Err(*error), None),
+                event => (Ok(()), Some(event)),
+            };
+            let unheard = first.send(outcome).err().and_then(|mpsc::SendError(outcome)| outcome.err());
+            let unheard = unheard.map(|error| Event::Closed(CloseReason::GaveUp(Box::new(error))));
+            if let Some(event) = event.or(unheard) {
+                self.events.send(event);
             }
+            return;
         }
         self.events.send(event);
     }
@@ -237,10 +313,14 @@ impl Driver {
     fn hear_commands(&mut self) {
         loop {
             match self.commands.try_recv() {
-                Ok(Inbox::Command(command)) => self.session.command(command, self.began.elapsed()),
+                Ok(Inbox::Command(command)) => self.session.command(command, self.now()),
+                Ok(Inbox::Request(request, waiter)) => {
+                    self.waiters.insert(request.token, waiter);
+                    self.session.command(Command::Request(request), self.now());
+                }
                 Ok(Inbox::Resume) => self.events.resume(),
                 Ok(Inbox::Resolved(number, addresses)) if number == self.attempt => {
-                    let now = self.now();
+                    let now = self.began.elapsed();
                     if let Link::Attempt(attempt) = &mut self.link {
                         let progress = attempt.resolved(addresses, self.poll.registry(), SOCKET, now);
                         self.progressed(progress);
@@ -253,15 +333,16 @@ impl Driver {
         }
     }
 
-    fn connect(&mut self) {
-        let now = self.now();
+    fn connect(&mut self, headers: Option<AuthHeaders>) {
+        let now = self.began.elapsed();
         self.attempt += 1;
         self.readable = false;
         self.unflushed = false;
-        let mut attempt = Attempt::new(self.target.clone(), self.websocket, now + self.connect_timeout);
+        let mut attempt = Attempt::new(self.target.clone(), headers, self.websocket, now + self.connect_timeout);
         let progress = attempt.start(self.poll.registry(), SOCKET, now);
         self.link = Link::Attempt(Box::new(attempt));
-        self.tap(Direction::Connect, self.target.url().to_owned());
+        let url = self.target.url().to_owned();
+        self.tap(Direction::Connect, &url);
         self.progressed(progress);
     }
 
@@ -273,7 +354,7 @@ impl Driver {
                 self.link = Link::Open(websocket);
                 // The greeting may have come with the upgrade: readiness for it was told already.
                 self.readable = true;
-                self.session.upgraded(self.began.elapsed());
+                self.session.upgraded(self.now());
             }
             Progress::Failed(error) => self.fail(error),
         }
@@ -322,13 +403,13 @@ impl Driver {
             }
             match websocket.read() {
                 Ok(Message::Text(text)) => {
-                    let wall = wall_nanos();
+                    let now = Now { wall: wall_nanos(), ..now };
                     if let Some(tap) = &mut self.tap {
-                        tap(Direction::Received, &text, wall);
+                        tap(Direction::Received, &text, now.wall);
                     }
-                    self.session.text(&text, now, wall);
+                    self.session.text(&text, now);
                 }
-                Ok(Message::Binary(bytes)) => self.session.binary(&bytes, now, wall_nanos()),
+                Ok(Message::Binary(bytes)) => self.session.binary(&bytes, now),
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {
                     self.session.heard(now);
                     self.unflushed = true;
@@ -348,7 +429,6 @@ impl Driver {
     }
 
     fn write(&mut self, text: String) {
-        self.tap(Direction::Sent, text.clone());
         let Link::Open(websocket) = &mut self.link else { return };
         let result = websocket.send(Message::text(text));
         self.written(result);
@@ -394,12 +474,12 @@ impl Driver {
 
     fn fail(&mut self, error: Error) {
         self.link = Link::None;
-        self.session.failed(error, self.began.elapsed());
+        self.session.failed(error, self.now());
     }
 
-    fn tap(&mut self, direction: Direction, text: String) {
+    fn tap(&mut self, direction: Direction, text: &str) {
         if let Some(tap) = &mut self.tap {
-            tap(direction, &text, wall_nanos());
+            tap(direction, text, wall_nanos());
         }
     }
 
@@ -424,11 +504,5 @@ impl Driver {
             }
             result = websocket.read().map(|_| ());
         }
-    }
-}
-
-fn tell(first: &mpsc::Sender<Result<()>>, outcome: Result<()>) {
-    if first.send(outcome).is_err() {
-        log::trace!("nobody waits for the first connection");
     }
 }

@@ -1,6 +1,7 @@
 //! The stream as a program sees it: a builder, the events, and a handle for any thread.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::mpsc::{RecvError, RecvTimeoutError, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -8,19 +9,26 @@ use std::time::Duration;
 use super::backoff::BackoffConfig;
 use super::channel::{Channel, Topic};
 use super::event::Event;
+use super::limits::MessageLimits;
 use super::queue::EventReceiver;
-use super::session::{Command, SessionConfig};
-use super::socket::{self, Remote, Running, Settings, Target};
+use super::session::{Authentication, Command, SessionConfig};
+use super::socket::{self, Remote, Running, Settings};
 use super::tap::{Direction, Tap};
+use crate::client::Client;
 use crate::error::{Error, InvalidInput, Result};
 use crate::symbol::Symbol;
 
 /// Settings of a [`Stream`], made by [`Client::stream`](crate::Client::stream).
 #[must_use = "a builder does nothing until `connect` or `start`"]
 pub struct StreamBuilder {
-    target: Result<Target, InvalidInput>,
+    client: Client,
     topics: Result<Vec<Topic>, InvalidInput>,
+    /// How the stream is authenticated; `None` where it need not be.
+    way: Option<Authentication>,
+    ready_ack: bool,
     session: SessionConfig,
+    backoff: BackoffConfig,
+    request_timeout: Duration,
     max_message: usize,
     max_queued: usize,
     tap: Option<Tap>,
@@ -28,11 +36,15 @@ pub struct StreamBuilder {
 }
 
 impl StreamBuilder {
-    pub(crate) fn new(target: Result<Target, InvalidInput>) -> Self {
+    pub(crate) fn new(client: Client) -> Self {
         Self {
-            target,
+            client,
             topics: Ok(Vec::new()),
+            way: None,
+            ready_ack: false,
             session: SessionConfig::default(),
+            backoff: BackoffConfig::default(),
+            request_timeout: Duration::from_secs(10),
             max_message: 8 << 20,
             max_queued: 16_384,
             tap: None,
@@ -48,6 +60,38 @@ impl StreamBuilder {
                 Err(e) => self.topics = Err(e),
             }
         }
+        self
+    }
+
+    /// Authenticates the stream with the client's credentials, by headers of the upgrade or by a message. Needed for
+    /// requests that concern an account; a private channel subscribed to from the beginning brings it along, by
+    /// headers. Defaults to no authentication.
+    ///
+    /// The account group is part of the address: the first such stream of a client asks for it, by
+    /// [`info`](Client::info).
+    pub fn authenticate(mut self, way: Authentication) -> Self {
+        self.way = Some(way);
+        self
+    }
+
+    /// Asks for the *ready* mode, in which an order that rests is announced with
+    /// [`Ready`](crate::model::OrderStatus::Ready) and not with `New`, and a failed cancel is told as
+    /// [`Event::CancelRejected`]. It authenticates the stream, by a message. The protocol's `"ack":"ready"`. Defaults to
+    /// off.
+    pub fn ready_ack(mut self) -> Self {
+        self.ready_ack = true;
+        self
+    }
+
+    /// How much is sent in a minute at most. Defaults to the exchange's own limits.
+    pub fn limits(mut self, limits: MessageLimits) -> Self {
+        self.session.limits = limits;
+        self
+    }
+
+    /// How long a request waits for its answer. Defaults to 10 s.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
         self
     }
 
@@ -87,14 +131,15 @@ impl StreamBuilder {
     /// The wait before connecting again: a random time up to `base`, doubled with each failure in a row, up
     /// to `cap`. Defaults to 250 ms and 30 s. A connection that was up for a minute starts the count anew.
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
-        self.session.backoff = BackoffConfig { base, cap, ..self.session.backoff };
+        self.backoff = BackoffConfig { base, cap, ..self.backoff };
         self
     }
 
-    /// At most so many attempts to connect in so long: the exchange bans an address that tries too often.
+    /// At most so many attempts to connect in so long, those of the client's other streams included: the exchange bans
+    /// an address that tries too often.
     /// Defaults to 45 attempts in 5 minutes.
     pub fn attempt_budget(mut self, attempts: usize, window: Duration) -> Self {
-        self.session.backoff = BackoffConfig { budget: attempts, budget_window: window, ..self.session.backoff };
+        self.backoff = BackoffConfig { budget: attempts, budget_window: window, ..self.backoff };
         self
     }
 
@@ -151,24 +196,43 @@ impl StreamBuilder {
             ("ping_after", self.session.ping_after),
             ("dead_after", self.session.dead_after),
             ("answer_timeout", self.session.answer_timeout),
+            ("request_timeout", self.request_timeout),
         ] {
             if time.is_zero() {
                 return Err(InvalidInput::new(field, "is zero").into());
             }
         }
-        if self.session.backoff.budget == 0 {
+        if self.backoff.budget == 0 {
             return Err(InvalidInput::new("attempt_budget", "is zero").into());
         }
+        let topics = self.topics?;
+        let way = match self.way {
+            None if self.ready_ack || topics.iter().any(Topic::is_private) => Some(Authentication::default()),
+            way => way,
+        };
+        let (identity, group) = match way {
+            Some(way) => {
+                let (identity, group) = self.client.stream_identity(way, self.ready_ack)?;
+                (Some(identity), group)
+            }
+            // Any account group serves for public data.
+            None => (None, 0),
+        };
+        let private = identity.is_some();
         let Running { remote, events, thread, first } = socket::spawn(Settings {
-            target: self.target?,
+            target: self.client.stream_target(group)?,
             session: self.session,
-            topics: self.topics?,
+            identity,
+            backoff: self.backoff,
+            shared: self.client.stream_shared().clone(),
+            topics,
             max_message: self.max_message,
             max_queued: self.max_queued,
             tap: self.tap,
             resolve: self.resolve,
         })?;
-        Ok((Stream { events, handle: StreamHandle { remote }, thread: Some(thread) }, first))
+        let handle = StreamHandle { remote, client: self.client, private, request_timeout: self.request_timeout };
+        Ok((Stream { events, handle, thread: Some(thread) }, first))
     }
 }
 
@@ -183,7 +247,8 @@ impl fmt::Debug for StreamBuilder {
 
 /// A stream of events, read by one thread. Its own thread keeps the connection.
 ///
-/// Iterating gives every event until the last, [`Event::Closed`]. Dropping the stream closes the connection
+/// It is its own [`StreamHandle`] too: `stream.subscribe(..)`, `stream.place(..)`. Iterating gives every event until the
+/// last, [`Event::Closed`]. Dropping the stream closes the connection
 /// politely and waits for its thread, at most about half a second.
 ///
 /// ```no_run
@@ -239,38 +304,6 @@ impl Stream {
     pub fn handle(&self) -> StreamHandle {
         self.handle.clone()
     }
-
-    /// Subscribes to a channel: see [`StreamHandle::subscribe`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn subscribe(&self, channel: Channel) -> Result<()> {
-        self.handle.subscribe(channel)
-    }
-
-    /// Ends the subscription to a channel: see [`StreamHandle::unsubscribe`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn unsubscribe(&self, channel: Channel) -> Result<()> {
-        self.handle.unsubscribe(channel)
-    }
-
-    /// Asks for a snapshot of a book: see [`StreamHandle::request_snapshot`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn request_snapshot<S: TryInto<Symbol>>(&self, symbol: S) -> Result<()>
-    where
-        Error: From<S::Error>,
-    {
-        self.handle.request_snapshot(symbol)
-    }
-
-    /// Ends the stream: see [`StreamHandle::close`].
-    pub fn close(&self) {
-        self.handle.close();
-    }
 }
 
 impl fmt::Debug for Stream {
@@ -303,6 +336,14 @@ impl Iterator for Iter<'_> {
     }
 }
 
+/// What can be asked of a stream can be asked of its own end too.
+impl Deref for Stream {
+    type Target = StreamHandle;
+    fn deref(&self) -> &StreamHandle {
+        &self.handle
+    }
+}
+
 impl<'a> IntoIterator for &'a Stream {
     type Item = Event;
     type IntoIter = Iter<'a>;
@@ -315,6 +356,9 @@ impl<'a> IntoIterator for &'a Stream {
 #[derive(Clone)]
 pub struct StreamHandle {
     remote: Remote,
+    client: Client,
+    private: bool,
+    request_timeout: Duration,
 }
 
 impl StreamHandle {
@@ -325,7 +369,11 @@ impl StreamHandle {
     /// # Errors
     /// [`Error::InvalidInput`] for a bad channel; [`Error::Closed`] when the stream has ended.
     pub fn subscribe(&self, channel: Channel) -> Result<()> {
-        self.remote.command(Command::Subscribe(channel.into_topics()?))
+        let topics = channel.into_topics()?;
+        if !self.private && topics.iter().any(Topic::is_private) {
+            return Err(InvalidInput::new("ch", "the stream is not authenticated").into());
+        }
+        self.remote.command(Command::Subscribe(topics))
     }
 
     /// Ends the subscription to a channel. [`Event::Unsubscribed`] follows; data under way can still arrive. The
@@ -348,6 +396,24 @@ impl StreamHandle {
         Error: From<S::Error>,
     {
         self.remote.command(Command::Snapshot(symbol.try_into()?))
+    }
+
+    /// Whether the stream is for an account.
+    pub(super) fn is_private(&self) -> bool {
+        self.private
+    }
+
+    pub(super) fn remote(&self) -> &Remote {
+        &self.remote
+    }
+
+    pub(super) fn request_timeout(&self) -> Duration {
+        self.request_timeout
+    }
+
+    /// The exchange's time, UTC milliseconds.
+    pub(super) fn now_millis(&self) -> u64 {
+        self.client.now_millis()
     }
 
     /// Ends the stream: [`Event::Closed`] is its last event. A stream that has ended stays so.

@@ -59,13 +59,14 @@ impl Subscriptions {
         }
     }
 
-    /// The channels to ask for now, as many in one as the protocol allows, each with the id that `id` gives it.
-    pub(crate) fn ask(&mut self, now: Duration, mut id: impl FnMut() -> String) -> Vec<(String, String)> {
+    /// The channels to ask for now, as many in one as the protocol allows, each with the id that `id` gives it. When it
+    /// gives none, the rest stays wanted.
+    pub(crate) fn ask(&mut self, now: Duration, mut id: impl FnMut() -> Option<String>) -> Vec<(String, String)> {
         let wanted: Vec<Topic> =
             self.entries.iter().filter(|e| e.state == State::Wanted).map(|e| e.topic.clone()).collect();
         let mut messages = Vec::new();
         for group in grouped(&wanted) {
-            let id = id();
+            let Some(id) = id() else { break };
             for entry in self.entries.iter_mut().filter(|e| group.contains(&&e.topic)) {
                 entry.state = State::Asked { id: id.clone(), at: now };
                 entry.asked += 1;
@@ -141,7 +142,9 @@ pub(crate) fn channels(topics: &[Topic]) -> Vec<String> {
 fn grouped(topics: &[Topic]) -> Vec<Vec<&Topic>> {
     let mut groups: Vec<Vec<&Topic>> = Vec::new();
     for topic in topics {
-        let fits = |g: &&mut Vec<&Topic>| g.len() < MAX_ARGUMENTS && g.iter().all(|t| t.prefix == topic.prefix);
+        let fits = |g: &&mut Vec<&Topic>| {
+            g.len() < MAX_ARGUMENTS && topic.is_joined() && g.iter().all(|t| t.prefix == topic.prefix)
+        };
         match groups.iter_mut().find(fits) {
             Some(group) => group.push(topic),
             None => groups.push(vec![topic]),
@@ -169,7 +172,7 @@ mod tests {
         let mut n = 0;
         subscriptions.ask(Duration::from_secs(now), || {
             n += 1;
-            format!("{now}-{n}")
+            Some(format!("{now}-{n}"))
         })
     }
 
@@ -187,6 +190,29 @@ mod tests {
         let sizes: Vec<_> = ask(&mut all, 0).iter().map(|(_, ch)| ch.split(',').count()).collect();
         assert_eq!(sizes, [10, 10, 3, 1]);
         assert!(ask(&mut all, 0).is_empty(), "asked once");
+    }
+
+    #[test]
+    fn accounts_are_asked_for_one_by_one_and_acknowledged_by_another_name() {
+        let mut all = Subscriptions::default();
+        all.add(topics("order:cash"));
+        all.add(topics("order:margin"));
+        assert_eq!(ask(&mut all, 1), [("1-1".into(), "order:cash".into()), ("1-2".into(), "order:margin".into())]);
+        assert_eq!(texts(all.acknowledged("order:cshQtyfq8XLAA9kcf19h8bXHbAwwoqDo", Some("1-1"))), ["order:cash"]);
+    }
+
+    #[test]
+    fn what_has_no_room_now_stays_wanted() {
+        let mut all = Subscriptions::default();
+        all.add(topics("bbo:A/B"));
+        all.add(topics("trades:A/B"));
+        let mut room = 1;
+        let asked = all.ask(Duration::ZERO, || {
+            room -= 1;
+            (room >= 0).then(|| "1".to_owned())
+        });
+        assert_eq!(asked, [("1".into(), "bbo:A/B".into())]);
+        assert_eq!(ask(&mut all, 2), [("2-1".into(), "trades:A/B".into())]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::code::Code;
 use crate::de as wire;
 use crate::error::{DecodeError, Refusal};
-use crate::model::{Bar, Bbo, Depth, RefPrice, Trades};
+use crate::model::{BalanceUpdate, Bar, Bbo, CancelRejected, Depth, OrderUpdate, RefPrice, Trades};
 use crate::symbol::Symbol;
 use crate::ws::plain;
 
@@ -56,6 +56,15 @@ pub enum Message {
     Bar(Box<Bar>),
     /// A reference price for margin (`ref-px`).
     RefPrice(RefPrice),
+    /// Something happened to an order (`order` with `data`).
+    Order(Box<OrderUpdate>),
+    /// A cancel failed (`order` with `data`, in the *ready* mode).
+    CancelRejected(Box<CancelRejected>),
+    /// A balance changed (`balance`).
+    Balance(Box<BalanceUpdate>),
+    /// The answer to a request: `order` with `action`, `balance` with `id`, `open-order`, `order-status`,
+    /// `margin-risk`. Its text is read by whoever asked.
+    Answer(Box<RequestAnswer>),
     /// A message that this version does not know.
     Unknown {
         /// Its kind (`m`), where it says one.
@@ -85,6 +94,18 @@ pub struct AuthAck {
     pub ready: bool,
     /// Why it was refused; `None` when it was not.
     pub refusal: Option<Refusal>,
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestAnswer {
+    /// The request's `id`; of an order's `info.id`.
+    pub id: Option<String>,
+    /// Its kind (`m`).
+    pub kind: String,
+    /// The text, as it came.
+    pub text: String,
 }
 
 /// A refused request or subscription.
@@ -148,11 +169,57 @@ fn read(kind: &str, text: &str) -> serde_json::Result<Message> {
         "connected" => Message::Connected { authenticated: from_str::<Greeting>(text)?.kind == "auth" },
         "sub" => Message::Subscribed(Box::new(sub_ack(from_str(text)?)?)),
         "unsub" => Message::Unsubscribed(Box::new(sub_ack(from_str(text)?)?)),
+        "order" | "balance" | "open-order" | "order-status" | "margin-risk" => private(kind, text)?,
         "auth" => Message::Auth(Box::new(auth_ack(from_str(text)?)?)),
         "error" => Message::Refused(Box::new(from_str::<Answer>(text)?.refused())),
         "disconnected" => Message::Disconnected(Box::new(from_str::<Answer>(text)?.refused().refusal)),
         _ => unknown(kind),
     })
+}
+
+/// The messages of an account: an update has `data` and no `id`, the answer to an order has `action`, any other
+/// answer has `id`.
+fn private(kind: &str, text: &str) -> serde_json::Result<Message> {
+    use serde_json::from_str;
+    #[derive(Deserialize)]
+    struct Outline<'a> {
+        #[serde(default, deserialize_with = "wire::id")]
+        id: Option<String>,
+        #[serde(borrow, default)]
+        action: Option<Cow<'a, str>>,
+        #[serde(borrow, default)]
+        data: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        info: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Id {
+        #[serde(default, deserialize_with = "wire::id")]
+        id: Option<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Cancel<'a> {
+        #[serde(borrow, default)]
+        orig_order_id: Option<&'a RawValue>,
+    }
+    let outline: Outline<'_> = from_str(text)?;
+    let id = match (kind, outline.action) {
+        ("order", None) => {
+            let data = outline
+                .data
+                .map(RawValue::get)
+                .ok_or_else(|| <serde_json::Error as de::Error>::missing_field("data"))?;
+            let cancel = from_str::<Cancel<'_>>(data).is_ok_and(|cancel| cancel.orig_order_id.is_some());
+            return Ok(if cancel { Message::CancelRejected(from_str(text)?) } else { Message::Order(from_str(text)?) });
+        }
+        ("balance", None) if outline.id.is_none() => return Ok(Message::Balance(from_str(text)?)),
+        ("order", Some(_)) => {
+            outline.info.and_then(|info| from_str::<Id>(info.get()).ok()).and_then(|info| info.id).or(outline.id)
+        }
+        _ => outline.id,
+    };
+    Ok(Message::Answer(Box::new(RequestAnswer { id, kind: kind.to_owned(), text: text.to_owned() })))
 }
 
 fn unknown(kind: &str) -> Message {
@@ -262,6 +329,11 @@ fn refused_snapshot(text: &str) -> Option<Refused> {
     Some(answer.refused())
 }
 
+/// The refusal that a text is, where its code says that it is one.
+pub(crate) fn refusal_of(text: &str) -> Option<Refusal> {
+    refused_snapshot(text).map(|refused| refused.refusal)
+}
+
 /// What the client says.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
@@ -274,29 +346,39 @@ pub(crate) enum Outgoing<'a> {
     Ping,
     /// Answer the server's ping.
     Pong,
+    /// Prove who one is.
+    Auth {
+        id: &'a str,
+        /// UTC milliseconds.
+        t: u64,
+        key: &'a str,
+        sig: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ack: Option<&'a str>,
+    },
     /// A request with one answer.
-    Req { id: &'a str, action: Action, args: Args },
+    Req {
+        id: &'a str,
+        action: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        account: Option<&'a str>,
+        args: &'a RawValue,
+    },
 }
 
-/// What a request asks for.
-#[allow(dead_code)] // all but the first are for the stream's own requests
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Action {
-    DepthSnapshot,
-    #[serde(rename = "depth-snapshot-top100")]
-    DepthSnapshotTop100,
-    DepthSnapshotRealtime,
-    MarketTrades,
-}
-
-/// The arguments of a request.
+/// The arguments of a request for a product's data.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Args {
+pub(crate) struct SymbolArgs {
     pub(crate) symbol: Symbol,
     /// How many, of `market-trades`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) level: Option<u32>,
+}
+
+/// The arguments of a request, as they are sent.
+pub(crate) fn args(args: &impl Serialize) -> Box<RawValue> {
+    // cannot fail: every key is text and no field's serialisation returns an error
+    serde_json::value::to_raw_value(args).unwrap_or_default()
 }
 
 impl Outgoing<'_> {
@@ -319,27 +401,28 @@ mod tests {
     #[test]
     fn the_client_writes_what_the_reference_says() {
         let symbol = Symbol::new("BTC/USDT").unwrap();
-        let args = Args { symbol, level: None };
+        let one = args(&SymbolArgs { symbol, level: None });
+        let twelve = args(&SymbolArgs { symbol, level: Some(12) });
         for (message, text) in [
             (Outgoing::Ping, r#"{"op":"ping"}"#),
             (Outgoing::Pong, r#"{"op":"pong"}"#),
             (Outgoing::Sub { id: "a\"b", ch: "bbo:BTC/USDT" }, r#"{"op":"sub","id":"a\"b","ch":"bbo:BTC/USDT"}"#),
             (Outgoing::Unsub { id: "1", ch: "bar:*" }, r#"{"op":"unsub","id":"1","ch":"bar:*"}"#),
             (
-                Outgoing::Req { id: "1", action: Action::DepthSnapshot, args },
+                Outgoing::Auth { id: "a", t: 5, key: "k", sig: "s", ack: None },
+                r#"{"op":"auth","id":"a","t":5,"key":"k","sig":"s"}"#,
+            ),
+            (
+                Outgoing::Auth { id: "a", t: 5, key: "k", sig: "s", ack: Some("ready") },
+                r#"{"op":"auth","id":"a","t":5,"key":"k","sig":"s","ack":"ready"}"#,
+            ),
+            (
+                Outgoing::Req { id: "1", action: "depth-snapshot", account: None, args: &one },
                 r#"{"op":"req","id":"1","action":"depth-snapshot","args":{"symbol":"BTC/USDT"}}"#,
             ),
             (
-                Outgoing::Req { id: "1", action: Action::DepthSnapshotTop100, args },
-                r#"{"op":"req","id":"1","action":"depth-snapshot-top100","args":{"symbol":"BTC/USDT"}}"#,
-            ),
-            (
-                Outgoing::Req { id: "1", action: Action::DepthSnapshotRealtime, args },
-                r#"{"op":"req","id":"1","action":"depth-snapshot-realtime","args":{"symbol":"BTC/USDT"}}"#,
-            ),
-            (
-                Outgoing::Req { id: "1", action: Action::MarketTrades, args: Args { symbol, level: Some(12) } },
-                r#"{"op":"req","id":"1","action":"market-trades","args":{"symbol":"BTC/USDT","level":12}}"#,
+                Outgoing::Req { id: "1", action: "market-trades", account: Some("cash"), args: &twelve },
+                r#"{"op":"req","id":"1","action":"market-trades","account":"cash","args":{"symbol":"BTC/USDT","level":12}}"#,
             ),
         ] {
             assert_eq!(message.to_text(), text);

@@ -100,11 +100,18 @@ impl Http {
 
     /// The next answer.
     pub(crate) fn answer(&mut self) -> Answer {
+        self.answer_if_any().unwrap_or_else(|| panic!("the connection ended before an answer: {:?}", self.unread))
+    }
+
+    /// The next answer; `None` where the connection ends before the end of its head.
+    pub(crate) fn answer_if_any(&mut self) -> Option<Answer> {
         let head_end = loop {
             if let Some(at) = self.unread.windows(4).position(|w| w == b"\r\n\r\n") {
                 break at + 4;
             }
-            assert!(self.read_more() > 0, "the connection ended before an answer: {:?}", self.unread);
+            if self.read_more() == 0 {
+                return None;
+            }
         };
         let head = String::from_utf8(self.unread.drain(..head_end).collect()).unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
@@ -116,7 +123,7 @@ impl Http {
             assert!(self.read_more() > 0, "the connection ended within an answer");
         }
         let body = String::from_utf8(self.unread.drain(..length).collect()).unwrap();
-        Answer { status, head, body }
+        Some(Answer { status, head, body })
     }
 
     /// Whether the server closes the connection without sending more.

@@ -1,5 +1,7 @@
 //! Whether what a model writes is what was read, in the sense that the client promises.
 
+#![allow(unreachable_pub, reason = "included by several tests")]
+
 use serde_json::Value;
 
 /// Compares a value as read with the value that its model writes.

@@ -79,6 +79,8 @@ pub(crate) struct Accounts {
     /// How far a client's time may be from the server's, ms: that of a signature, and that of an order.
     pub(crate) acceptance_window: u64,
     pub(crate) unknown_order: UnknownOrder,
+    /// Whether orders are acknowledged alone, whatever answer they ask for.
+    pub(crate) only_acknowledges: bool,
     /// How far the clock that clients' times are held against is ahead, ms.
     pub(crate) clock_skew: i64,
     seed: u64,
@@ -101,6 +103,7 @@ impl Accounts {
             by_engine: HashMap::new(),
             acceptance_window: ACCEPTANCE_WINDOW,
             unknown_order: UnknownOrder::default(),
+            only_acknowledges: false,
             clock_skew: 0,
             seed,
             random: Random::new(blend(seed, 1)),

@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(75);
 /// How long a client has to read an answer after which the connection ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// After which time the exchange falls back to an acknowledgement, ms.
+const EXPIRY: u64 = 5_000;
+
 /// What a request leads to.
 enum Next {
     Answer(Response),
@@ -85,13 +88,17 @@ fn act(shared: &Shared, line: &Line, request: &Request, from: IpAddr) -> io::Res
     let mut next = match refused {
         Some(response) => Next::Answer(response),
         None if request.is_upgrade() => upgrade(shared, request, from).unwrap_or_else(Next::Answer),
-        None => Next::Answer(shared.enter(|exchange, now| exchange.answer(request, from, now))),
+        None => Next::Answer(shared.enter(|exchange, now| exchange.answer(request, from, &faults, now))),
     };
     for fault in &faults {
         match fault {
             Fault::LoseAnswer => return line.ignore().map(|()| None),
             Fault::DelayAnswer(time) => {
                 due = due.saturating_add(millis(*time));
+                shared.pause_until(due);
+            }
+            Fault::Expire => {
+                due = due.saturating_add(EXPIRY);
                 shared.pause_until(due);
             }
             Fault::Replace(reply) => next = Next::Answer(reply.into()),

@@ -2,8 +2,12 @@
 
 use proptest::prelude::*;
 
+use std::sync::Arc;
+
 use super::*;
+use crate::ws::backoff::{Attempts, BackoffConfig};
 use crate::ws::channel::Channel;
+use crate::{Code, Credentials};
 
 const GREETING: &str = r#"{"m":"connected","type":"unauth"}"#;
 
@@ -13,26 +17,43 @@ struct World {
     now: Duration,
     sent: Vec<String>,
     events: Vec<Event>,
-    connects: Vec<Duration>,
+    answers: Vec<(u64, Result<Message, Error>)>,
+    /// When it connected, and the headers' timestamp where it had any.
+    connects: Vec<(Duration, Option<String>)>,
     hang_ups: usize,
+    resets: usize,
+    clock: Option<i64>,
     finished: bool,
 }
 
 impl World {
     fn new(channels: &[&str], config: SessionConfig) -> Self {
+        Self::with_identity(channels, config, None)
+    }
+
+    fn with_identity(channels: &[&str], config: SessionConfig, identity: Option<Identity>) -> Self {
         let topics = channels.iter().flat_map(|c| topics(c)).collect();
+        let backoff = Backoff::new(BackoffConfig::default(), Attempts::default(), 1);
         let mut world = Self {
-            session: Session::new(config, topics, 1),
+            session: Session::new(config, identity, topics, backoff),
             now: Duration::ZERO,
             sent: Vec::new(),
             events: Vec::new(),
+            answers: Vec::new(),
             connects: Vec::new(),
             hang_ups: 0,
+            resets: 0,
+            clock: None,
             finished: false,
         };
-        world.session.start(world.now);
+        world.session.start(world.now());
         world.drain();
         world
+    }
+
+    /// The wall clock shows 1000 s at the beginning.
+    fn now(&self) -> Now {
+        Now { at: self.now, wall: 1_000_000_000_000 + u64::try_from(self.now.as_nanos()).unwrap() }
     }
 
     /// Connected and greeted.
@@ -45,9 +66,18 @@ impl World {
     fn drain(&mut self) {
         while let Some(output) = self.session.output() {
             match output {
-                Output::Connect => self.connects.push(self.now),
+                Output::Connect(headers) => {
+                    self.connects.push((self.now, headers.map(|AuthHeaders([_, (_, time), _])| time)));
+                }
                 Output::Send(text) => self.sent.push(text),
+                Output::SendSecret(secret) => {
+                    assert!(!format!("{secret:?}").contains("the-key"));
+                    self.sent.push(secret.text);
+                }
                 Output::Deliver(event) => self.events.push(event),
+                Output::Answer(Token(token), answer) => self.answers.push((token, answer)),
+                Output::ResetIfUnsent => self.resets += 1,
+                Output::Clock(offset) => self.clock = Some(offset),
                 Output::HangUp => self.hang_ups += 1,
                 Output::Finish => self.finished = true,
             }
@@ -55,22 +85,22 @@ impl World {
     }
 
     fn up(&mut self) {
-        self.session.upgraded(self.now);
+        self.session.upgraded(self.now());
         self.says(GREETING);
     }
 
     fn says(&mut self, text: &str) {
-        self.session.text(text, self.now, 7);
+        self.session.text(text, self.now());
         self.drain();
     }
 
     fn breaks(&mut self) {
-        self.session.failed(Error::transport(crate::Phase::Exchange, "reset"), self.now);
+        self.session.failed(Error::transport(crate::Phase::Exchange, "reset"), self.now());
         self.drain();
     }
 
     fn wants(&mut self, command: Command) {
-        self.session.command(command, self.now);
+        self.session.command(command, self.now());
         self.drain();
     }
 
@@ -79,7 +109,7 @@ impl World {
         let end = self.now + time;
         while let Some(deadline) = self.session.deadline().filter(|d| *d <= end) {
             self.now = self.now.max(deadline);
-            self.session.tick(self.now);
+            self.session.tick(self.now());
             self.drain();
             assert!(self.session.deadline().is_none_or(|d| d > self.now), "a tick settles its deadline");
         }
@@ -112,6 +142,7 @@ fn show(event: &Event) -> String {
         Event::Undecodable(data) => format!("Undecodable {}", data.text),
         Event::Unknown(data) => format!("Unknown {}", data.text),
         Event::Refused(refusal) => format!("Refused {}", refusal.code),
+        Event::LateAnswer(answer) => format!("LateAnswer {}", answer.text),
         Event::Closed(CloseReason::GaveUp(error)) => format!("Closed: {error}"),
         other => format!("{other:?}"),
     }
@@ -125,7 +156,7 @@ const fn secs(seconds: u64) -> Duration {
 fn connects_subscribes_and_delivers() {
     let mut world = World::new(&["bbo:A/B,C/D", "trades:A/B"], SessionConfig::default());
     assert_eq!(world.connects.len(), 1);
-    world.session.upgraded(world.now);
+    world.session.upgraded(world.now());
     world.drain();
     assert!(world.log().is_empty(), "nothing is said before the greeting");
     world.says(GREETING);
@@ -147,7 +178,7 @@ fn connects_subscribes_and_delivers() {
 #[test]
 fn a_server_that_speaks_without_greeting_is_heard() {
     let mut world = World::new(&[], SessionConfig::default());
-    world.session.upgraded(world.now);
+    world.session.upgraded(world.now());
     world.says(r#"{"m":"ping","hp":3}"#);
     assert_eq!(world.log(), [r#"> {"op":"pong"}"#, "Connected { authenticated: false }"]);
 }
@@ -260,7 +291,7 @@ fn what_cannot_be_read_is_told_and_is_not_fatal() {
         world.log(),
         ["Undecodable no JSON", r#"Undecodable {"m":"bbo"}"#, r#"Unknown {"m":"futures-order","x":1}"#]
     );
-    world.session.binary(&[0xff, b'x'], world.now, 0);
+    world.session.binary(&[0xff, b'x'], world.now());
     world.drain();
     assert_eq!(world.log(), ["Undecodable \u{fffd}x"]);
 }
@@ -296,7 +327,7 @@ fn an_attempt_has_a_deadline_and_so_has_the_greeting() {
     assert_eq!((world.hang_ups, world.log()), (1, vec!["ConnectFailed: connecting took too long".to_owned()]));
     world.passes(secs(1));
     assert_eq!(world.connects.len(), 2);
-    world.session.upgraded(world.now);
+    world.session.upgraded(world.now());
     world.passes(secs(10));
     assert_eq!(world.log(), ["ConnectFailed: the stream was not greeted in time"]);
 }
@@ -321,7 +352,7 @@ fn retries_are_limited_when_asked() {
 fn closing_is_the_end_in_every_state() {
     let attempts: [fn(&mut World); 4] = [
         |_| {},
-        |w| w.session.upgraded(w.now),
+        |w| w.session.upgraded(w.now()),
         World::up,
         |w| {
             w.up();
@@ -343,6 +374,250 @@ fn closing_is_the_end_in_every_state() {
     }
 }
 
+fn identity(way: Authentication, ready_ack: bool) -> Identity {
+    Identity::new(Arc::new(Credentials::new("the-key", "secret").unwrap()), way, ready_ack, 0)
+}
+
+fn private(way: Authentication) -> World {
+    World::with_identity(&["order:cash"], SessionConfig::default(), Some(identity(way, false)))
+}
+
+fn auth(t: u64, ack: &str) -> String {
+    let signer = Credentials::new("the-key", "secret").unwrap();
+    let signature = signer.signer().sign(t, "stream");
+    format!(r#"> {{"op":"auth","id":"auth","t":{t},"key":"the-key","sig":"{}"{ack}}}"#, signature.as_str())
+}
+
+#[test]
+fn by_headers_a_session_is_the_account_s_from_its_greeting() {
+    let mut world = private(Authentication::Header);
+    assert_eq!(world.connects[0].1.as_deref(), Some("1000000"));
+    world.session.upgraded(world.now());
+    world.says(r#"{"m":"connected","type":"auth"}"#);
+    assert_eq!(world.log(), [r#"> {"op":"sub","id":"1","ch":"order:cash"}"#, "Connected { authenticated: true }"]);
+    world.says(r#"{"m":"sub","id":"1","ch":"order:cshQtyfq8XLAA9kcf19h8bXHbAwwoqDo","code":0}"#);
+    assert_eq!(world.log(), ["Subscribed order:cash"]);
+    world.breaks();
+    world.passes(secs(2));
+    assert_ne!(world.connects[1].1, world.connects[0].1, "a fresh timestamp");
+}
+
+#[test]
+fn by_message_nothing_else_is_said_before_the_answer() {
+    for ready in [false, true] {
+        let mut world = World::with_identity(
+            &["order:cash"],
+            SessionConfig::default(),
+            Some(identity(Authentication::Message, ready)),
+        );
+        assert_eq!(world.connects[0].1, None);
+        world.up();
+        assert_eq!(world.log(), [auth(1_000_000, if ready { r#","ack":"ready""# } else { "" })]);
+        world.wants(Command::Snapshot(Symbol::new("A/B").unwrap()));
+        assert!(world.log().is_empty());
+        world.says(r#"{"m":"auth","id":"auth","code":0}"#);
+        assert_eq!(world.log().last().map(String::as_str), Some("Connected { authenticated: true }"));
+    }
+}
+
+#[test]
+fn a_refused_authentication_is_final_and_told_at_once() {
+    for refusal in [
+        r#"{"m":"auth","id":"auth","code":200006,"err":"Unable to find User Account Data"}"#,
+        r#"{"m":"error","id":"auth","code":200001,"reason":"AUTHENTICATION_FAILED"}"#,
+    ] {
+        let config = SessionConfig { retry_first: true, ..SessionConfig::default() };
+        let mut world = World::with_identity(&[], config, Some(identity(Authentication::Message, false)));
+        world.up();
+        world.says(refusal);
+        assert!(world.finished && world.hang_ups == 1);
+        assert!(
+            matches!(&world.events[..], [Event::Closed(CloseReason::GaveUp(e))] if matches!(**e, Error::Refused(_)))
+        );
+        assert_eq!(world.connects.len(), 1);
+    }
+    // Also when a connection that was up comes back.
+    let mut world = private(Authentication::Header);
+    world.session.upgraded(world.now());
+    world.says(r#"{"m":"connected","type":"auth"}"#);
+    world.breaks();
+    world.passes(secs(1));
+    let refusal = Refusal { code: Code::AUTHENTICATION_FAILED, ..timestamp_refusal() };
+    world.session.failed(Error::Refused(Box::new(refusal)), world.now());
+    world.drain();
+    assert!(world.finished);
+}
+
+fn timestamp_refusal() -> Refusal {
+    Refusal {
+        code: Code::INVALID_TIMESTAMP,
+        reason: String::new(),
+        message: String::new(),
+        info: String::new(),
+        status: Some(401),
+        retry_after: None,
+    }
+}
+
+#[test]
+fn a_clock_that_is_off_is_set_once() {
+    let late = r#"{"m":"auth","id":"auth","code":100011,"reason":"INVALID_TIMESTAMP"}"#;
+    let mut world = World::with_identity(&[], SessionConfig::default(), Some(identity(Authentication::Message, false)));
+    world.up();
+    world.log();
+    world.says(late);
+    assert_eq!(world.log(), [r#"> {"op":"ping"}"#]);
+    world.says(r#"{"m":"pong","code":0,"ts":1300000,"hp":3}"#);
+    assert_eq!(world.log(), [auth(1_300_000, "")]);
+    assert_eq!(world.clock, Some(300_000));
+    world.says(late);
+    assert!(world.finished, "twice is enough");
+}
+
+#[test]
+fn headers_with_a_wrong_time_give_way_to_the_message() {
+    let mut world = private(Authentication::Header);
+    world.session.failed(Error::Refused(Box::new(timestamp_refusal())), world.now());
+    world.drain();
+    assert!(!world.finished);
+    world.passes(secs(1));
+    assert_eq!(world.connects[1].1, None);
+    world.log();
+    world.up();
+    assert!(world.log()[0].contains(r#""op":"auth""#));
+}
+
+fn request(token: u64, action: &'static str, id: Option<&str>) -> Command {
+    Command::Request(Request {
+        token: Token(token),
+        kind: Kind::Order,
+        action,
+        account: Some("cash".into()),
+        id: id.map(Into::into),
+        snapshot: None,
+        args: wire::args(&()),
+        timeout: secs(5),
+    })
+}
+
+#[test]
+fn each_request_gets_its_own_answer_in_any_order() {
+    let mut world = World::ready(&[]);
+    world.log();
+    world.wants(request(1, "place-order", Some("mine")));
+    world.wants(request(2, "open-order", None));
+    assert_eq!(
+        world.log(),
+        [
+            r#"> {"op":"req","id":"mine","action":"place-order","account":"cash","args":null}"#,
+            r#"> {"op":"req","id":"1","action":"open-order","account":"cash","args":null}"#
+        ]
+    );
+    world.says(r#"{"m":"open-order","id":"1","data":[]}"#);
+    let ack = r#"{"m":"order","action":"place-order","status":"Ack","info":{"id":"mine","orderId":"x"}}"#;
+    world.says(ack);
+    let tokens: Vec<u64> = world
+        .answers
+        .iter()
+        .map(|(token, answer)| {
+            assert!(answer.is_ok());
+            *token
+        })
+        .collect();
+    assert_eq!(tokens, [2, 1]);
+    world.says(ack);
+    assert_eq!(world.log(), [format!("LateAnswer {ack}")], "a second answer ends nothing twice");
+}
+
+#[test]
+fn a_refused_request_is_told_to_who_asked() {
+    let mut world = World::ready(&[]);
+    world.wants(request(1, "no-such", None));
+    world.says(r#"{"m":"error","id":"1","code":100005,"reason":"INVALID_WS_REQUEST_DATA"}"#);
+    assert!(matches!(&world.answers[..], [(1, Err(Error::Refused(r)))] if r.code == Code::INVALID_WS_REQUEST_DATA));
+}
+
+#[test]
+fn a_snapshot_is_known_by_its_symbol() {
+    let mut world = World::ready(&[]);
+    let symbol = Symbol::new("A/B").unwrap();
+    let Command::Request(ask) = request(1, "depth-snapshot", None) else { unreachable!() };
+    world.wants(Command::Request(Request { snapshot: Some((DepthKind::Snapshot, symbol)), ..ask }));
+    world.log();
+    let snapshot = r#"{"m":"depth-snapshot","symbol":"A/B","data":{"seqnum":9,"ts":1,"asks":[],"bids":[]}}"#;
+    world.says(snapshot);
+    assert!(matches!(&world.answers[..], [(1, Ok(Message::Depth(depth)))] if depth.seqnum == 9));
+    assert!(world.log().is_empty(), "who asked has it");
+    world.says(snapshot);
+    assert_eq!(world.log(), ["Snapshot 9"], "nobody asked: an event");
+}
+
+#[test]
+fn a_stream_that_is_not_ready_sends_nothing_and_says_so() {
+    let mut world = World::new(&[], SessionConfig::default());
+    world.wants(request(1, "place-order", None));
+    world.up();
+    world.breaks();
+    world.wants(request(2, "place-order", None));
+    world.passes(secs(2));
+    world.up();
+    assert!(world.sent.is_empty(), "nothing is kept back: {:?}", world.sent);
+    for (token, answer) in &world.answers {
+        assert!(matches!(answer, Err(Error::NotReady(_))), "{token}: {answer:?}");
+    }
+    assert_eq!(world.answers.len(), 2);
+    world.wants(Command::Close);
+    world.wants(request(3, "place-order", None));
+    assert!(matches!(world.answers[2].1, Err(Error::Closed)));
+}
+
+#[test]
+fn what_was_sent_on_a_connection_that_broke_may_have_happened() {
+    for end in [World::breaks, |world: &mut World| world.wants(Command::Close)] {
+        let mut world = World::ready(&[]);
+        world.wants(request(1, "place-order", None));
+        end(&mut world);
+        assert!(matches!(&world.answers[..], [(1, Err(e))] if e.may_have_executed()), "{:?}", world.answers);
+    }
+}
+
+#[test]
+fn an_answer_that_does_not_come_in_time_is_a_time_out() {
+    let mut world = World::ready(&[]);
+    world.wants(request(1, "place-order", Some("mine")));
+    world.passes(secs(4));
+    assert!(world.answers.is_empty());
+    world.passes(secs(1));
+    assert!(matches!(&world.answers[..], [(1, Err(Error::Timeout(Timeout::Call)))]));
+    assert_eq!(world.resets, 1, "an order that the network has not taken must not arrive later");
+    world.log();
+    world.says(r#"{"m":"order","action":"place-order","status":"Ack","info":{"id":"mine"}}"#);
+    assert_eq!(world.answers.len(), 1);
+    assert!(world.log()[0].starts_with("LateAnswer"));
+}
+
+#[test]
+fn the_exchange_s_limits_are_kept() {
+    let limits = MessageLimits { subscriptions: 2, orders: 1, ..MessageLimits::default() };
+    let mut world = World::new(
+        &["bbo:A/B", "trades:A/B", "depth:A/B"],
+        SessionConfig { limits, ping_after: secs(600), dead_after: secs(601), ..SessionConfig::default() },
+    );
+    world.up();
+    assert_eq!(world.log().iter().filter(|l| l.contains("\"sub\"")).count(), 2);
+    world.wants(request(1, "place-order", None));
+    world.wants(request(2, "place-order", None));
+    assert!(matches!(&world.answers[..], [(2, Err(Error::RateLimited(wait)))] if *wait == secs(60)));
+    for ch in ["bbo:A/B", "trades:A/B"] {
+        world.says(&format!(r#"{{"m":"sub","ch":"{ch}","code":0}}"#));
+    }
+    world.log();
+    world.passes(secs(59));
+    assert!(world.log().is_empty());
+    world.passes(secs(1));
+    assert_eq!(world.log().len(), 1, "the third waited its minute");
+}
+
 /// What can happen to a session.
 #[derive(Debug, Clone)]
 enum Step {
@@ -353,6 +628,9 @@ enum Step {
     Subscribe(u8),
     Unsubscribe(u8),
     Snapshot(u8),
+    Request,
+    /// Answer one of the requests, perhaps one that is not open.
+    Answer(u64),
     /// Acknowledge the nth text that was sent and not acknowledged, if it is a subscription.
     Acknowledge(usize),
 }
@@ -369,6 +647,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0u8..5).prop_map(Step::Unsubscribe),
         1 => (0u8..5).prop_map(Step::Snapshot),
         4 => (0usize..4).prop_map(Step::Acknowledge),
+        3 => Just(Step::Request),
+        2 => (0u64..40).prop_map(Step::Answer),
     ]
 }
 
@@ -381,6 +661,7 @@ proptest! {
         let mut world = World::new(&["bbo:S0/B"], config);
         let mut up = false;
         let mut acknowledged = 0;
+        let mut requests = 0;
         for step in steps {
             let (sent, connects) = (world.sent.len(), world.connects.len());
             match step {
@@ -391,6 +672,11 @@ proptest! {
                 Step::Subscribe(n) => world.wants(Command::Subscribe(topics(&format!("bbo:S{n}/B")))),
                 Step::Unsubscribe(n) => world.wants(Command::Unsubscribe(topics(&format!("bbo:S{n}/B")))),
                 Step::Snapshot(n) => world.wants(Command::Snapshot(Symbol::new(&format!("S{n}/B")).unwrap())),
+                Step::Request => {
+                    requests += 1;
+                    world.wants(request(requests, "open-order", Some(&format!("r{requests}"))));
+                }
+                Step::Answer(n) => world.says(&format!(r#"{{"m":"open-order","id":"r{n}","data":[]}}"#)),
                 Step::Acknowledge(ahead) if up => acknowledge(&mut world, &mut acknowledged, ahead),
                 _ => {}
             }
@@ -400,6 +686,11 @@ proptest! {
             }
             if !up { acknowledged = world.sent.len(); }
         }
+        // Whatever is open ends with the connection: every request has exactly one outcome.
+        world.breaks();
+        let mut ended: Vec<u64> = world.answers.iter().map(|(token, _)| *token).collect();
+        ended.sort_unstable();
+        prop_assert_eq!(ended, (1..=requests).collect::<Vec<_>>());
         // Whatever the state is now: a connection that stays up brings every wanted subscription.
         world.breaks();
         for _ in 0..100 {
@@ -412,7 +703,7 @@ proptest! {
             acknowledge(&mut world, &mut acknowledged, 0);
         }
         prop_assert_eq!(world.session.subscriptions.deadline(secs(10)), None);
-        prop_assert!(world.session.subscriptions.ask(world.now, || "x".to_owned()).is_empty());
+        prop_assert!(world.session.subscriptions.ask(world.now, || Some("x".to_owned())).is_empty());
         let mut connected = false;
         for event in &world.events {
             match event {

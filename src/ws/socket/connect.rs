@@ -16,7 +16,9 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::stream::MaybeTlsStream;
 use tungstenite::{Error as WsError, WebSocket};
 
-use crate::error::{Error, HttpError, InvalidInput, Phase, start_of};
+use crate::error::{Error, HttpError, InvalidInput, Phase, Refusal, start_of};
+use crate::ws::session::AuthHeaders;
+use crate::ws::wire;
 
 pub(super) type Io = MaybeTlsStream<TcpStream>;
 
@@ -68,9 +70,14 @@ impl Target {
         &self.url
     }
 
-    fn request(&self) -> Result<Request, WsError> {
+    fn request(&self, auth: Option<&AuthHeaders>) -> Result<Request, WsError> {
         let mut request = self.url.as_str().into_client_request()?;
         request.headers_mut().insert(header::USER_AGENT, self.user_agent.clone());
+        for (name, value) in auth.into_iter().flat_map(|auth| &auth.0) {
+            let mut value = HeaderValue::from_str(value)?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(*name, value);
+        }
         Ok(request)
     }
 }
@@ -87,6 +94,7 @@ pub(super) enum Progress {
 
 pub(super) struct Attempt {
     target: Target,
+    headers: Option<AuthHeaders>,
     websocket: WebSocketConfig,
     stage: Stage,
     /// The addresses that are left to try.
@@ -107,9 +115,14 @@ enum Stage {
 }
 
 impl Attempt {
-    pub(super) fn new(target: Target, websocket: WebSocketConfig, deadline: Duration) -> Self {
+    pub(super) fn new(
+        target: Target,
+        headers: Option<AuthHeaders>,
+        websocket: WebSocketConfig,
+        deadline: Duration,
+    ) -> Self {
         let addresses = Vec::new().into_iter();
-        Self { target, websocket, stage: Stage::Resolving, addresses, deadline, address_deadline: deadline }
+        Self { target, headers, websocket, stage: Stage::Resolving, addresses, deadline, address_deadline: deadline }
     }
 
     /// Begins. A host that is an address is not looked up.
@@ -223,7 +236,7 @@ impl Attempt {
     }
 
     fn upgrade(&self, stream: Io) -> Step {
-        let request = match self.target.request() {
+        let request = match self.target.request(self.headers.as_ref()) {
             Ok(request) => request,
             Err(e) => return Step::Failed(Error::transport(Phase::Upgrade, e)),
         };
@@ -263,10 +276,15 @@ fn connected(stream: &TcpStream) -> io::Result<bool> {
 /// Why the upgrade failed.
 fn refused(error: WsError) -> Error {
     let WsError::Http(response) = error else { return Error::transport(Phase::Upgrade, error) };
+    let body = response.body().as_deref().unwrap_or_default();
+    let status = response.status().as_u16();
+    if let Some(refusal) = std::str::from_utf8(body).ok().and_then(wire::refusal_of) {
+        return Error::Refused(Box::new(Refusal { status: Some(status), ..refusal }));
+    }
     let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     Error::Http(Box::new(HttpError {
-        status: response.status().as_u16(),
-        body: start_of(response.body().as_deref().unwrap_or_default(), 512),
+        status,
+        body: start_of(body, 512),
         retry_after: header(header::RETRY_AFTER).and_then(|s| s.trim().parse().ok()).map(Duration::from_secs),
         location: header(header::LOCATION).map(str::to_owned),
     }))

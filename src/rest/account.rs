@@ -1,0 +1,151 @@
+//! Accounts: who the key belongs to, what trading costs, and the handle that trades.
+
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use super::endpoint;
+use super::request::Request;
+use crate::client::Client;
+use crate::error::{Error, Result, Timeout};
+use crate::model::{AccountCategory, AccountInfo, FeeSchedule, SymbolFees};
+
+/// What `info` says that never changes.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) group: u32,
+    pub(crate) uid: Box<str>,
+}
+
+/// The identity of the key, asked for once.
+#[derive(Debug, Default)]
+pub(crate) struct Identities {
+    known: OnceLock<Arc<Identity>>,
+    /// Whether a thread is asking; the others wait for it.
+    asking: Mutex<bool>,
+    asked: Condvar,
+}
+
+/// The turn to ask; it ends when this is dropped.
+struct Turn<'a>(&'a Identities);
+
+impl Identities {
+    /// Waits for the turn to ask, or until another thread has asked.
+    fn turn(&self, deadline: Option<Instant>) -> Result<Option<Turn<'_>>> {
+        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        while *asking {
+            asking = match deadline {
+                None => self.asked.wait(asking).unwrap_or_else(PoisonError::into_inner),
+                Some(at) => match at.saturating_duration_since(Instant::now()) {
+                    left if left.is_zero() => return Err(Error::Timeout(Timeout::Deadline)),
+                    left => self.asked.wait_timeout(asking, left).unwrap_or_else(PoisonError::into_inner).0,
+                },
+            };
+        }
+        if self.known.get().is_some() {
+            return Ok(None);
+        }
+        *asking = true;
+        Ok(Some(Turn(self)))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.0.asking.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.0.asked.notify_all();
+    }
+}
+
+/// The calls about the account as a whole. They need credentials.
+impl Client {
+    /// Who the key belongs to and what it may do: `GET /api/pro/v1/info`.
+    ///
+    /// # Errors
+    /// As all calls: see [`Account`].
+    pub fn info(&self) -> Result<AccountInfo> {
+        let info: AccountInfo = self.fetch(&Request::new(&endpoint::INFO))?;
+        self.identities()
+            .known
+            .get_or_init(|| Arc::new(Identity { group: info.account_group, uid: info.user_uid.as_str().into() }));
+        Ok(info)
+    }
+
+    /// What trading costs by the size of the asset: `GET /G/api/pro/v1/spot/fee/info`.
+    ///
+    /// # Errors
+    /// As all calls: see [`Account`].
+    pub fn fees(&self) -> Result<FeeSchedule> {
+        self.fetch(&Request::new(&endpoint::FEES))
+    }
+
+    /// What trading costs by the product: `GET /G/api/pro/v1/spot/fee`.
+    ///
+    /// # Errors
+    /// As all calls: see [`Account`].
+    pub fn fees_by_symbol(&self) -> Result<SymbolFees> {
+        self.fetch(&Request::new(&endpoint::FEES_BY_SYMBOL))
+    }
+
+    /// The account of a category, to trade with. The first time, the account group is learned from
+    /// [`info`](Self::info); it is kept for all clones of the client.
+    ///
+    /// # Errors
+    /// As all calls: see [`Account`].
+    pub fn account(&self, category: AccountCategory) -> Result<Account> {
+        Ok(Account { identity: Arc::clone(self.identity()?), client: self.clone(), category })
+    }
+
+    /// Account group and UID, from `info` the first time.
+    pub(crate) fn identity(&self) -> Result<&Arc<Identity>> {
+        let identities = self.identities();
+        loop {
+            if let Some(known) = identities.known.get() {
+                return Ok(known);
+            }
+            if let Some(_turn) = identities.turn(self.deadline())? {
+                self.info()?;
+            }
+        }
+    }
+}
+
+/// An account of one category, from [`Client::account`]: balances, orders, history. Cheap to clone.
+///
+/// Times are UTC milliseconds. Money arguments are text, integers or [`Decimal`](crate::Decimal).
+///
+/// # Errors
+/// Each call fails with
+/// - [`Error::InvalidInput`] for an argument that is not well formed, naming it, before anything is sent; a client
+///   without credentials is told so by `credentials`;
+/// - [`Error::Transport`] or [`Error::Timeout`] when no answer came: [`may_have_executed`](Error::may_have_executed)
+///   says whether an order may have been placed nevertheless;
+/// - [`Error::Refused`] when the exchange says no;
+/// - [`Error::Http`], [`Error::Decode`] or [`Error::TooLarge`] when the answer is not the protocol's.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub(super) client: Client,
+    pub(super) category: AccountCategory,
+    identity: Arc<Identity>,
+}
+
+impl Account {
+    /// The account's category.
+    pub fn category(&self) -> AccountCategory {
+        self.category
+    }
+
+    /// The account group, which is the same for all accounts of a user (`accountGroup`).
+    pub fn group(&self) -> u32 {
+        self.identity.group
+    }
+
+    /// The user's id, which is a part of the ids of orders; empty where the exchange does not tell it (`userUID`).
+    pub fn uid(&self) -> &str {
+        &self.identity.uid
+    }
+
+    /// A call whose path names the category.
+    pub(super) fn request(&self, call: &'static endpoint::Call) -> Request {
+        Request::new(call).category(self.category)
+    }
+}

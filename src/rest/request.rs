@@ -1,0 +1,129 @@
+//! The mechanism that makes any call: its address, its signature, its body.
+
+use std::fmt::Display;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::answer;
+use super::endpoint::{Call, Scope};
+use super::transport::Outgoing;
+use crate::client::Client;
+use crate::error::{Error, InvalidInput, Result};
+use crate::model::AccountCategory;
+
+/// A call with its arguments.
+#[derive(Debug)]
+pub(crate) struct Request {
+    call: &'static Call,
+    category: Option<AccountCategory>,
+    query: String,
+    body: Option<String>,
+}
+
+impl Request {
+    pub(crate) fn new(call: &'static Call) -> Self {
+        Self { call, category: None, query: String::new(), body: None }
+    }
+
+    /// Names the account category of the path.
+    pub(crate) fn category(mut self, category: AccountCategory) -> Self {
+        self.category = Some(category);
+        self
+    }
+
+    pub(crate) fn param(mut self, name: &str, value: impl Display) -> Self {
+        self.query.push(if self.query.is_empty() { '?' } else { '&' });
+        self.query.push_str(name);
+        self.query.push('=');
+        encode(&value.to_string(), &mut self.query);
+        self
+    }
+
+    /// As [`param`](Self::param), where there is a value.
+    pub(crate) fn maybe(self, name: &str, value: Option<impl Display>) -> Self {
+        match value {
+            Some(value) => self.param(name, value),
+            None => self,
+        }
+    }
+
+    pub(crate) fn body(mut self, body: &impl Serialize) -> Self {
+        // cannot fail: what is sent is made of text and numbers
+        self.body = Some(serde_json::to_string(body).unwrap_or_default());
+        self
+    }
+
+    /// Path and query, as they stand below the base or the group.
+    fn target(&self) -> String {
+        self.with_category(self.call.path) + &self.query
+    }
+
+    fn with_category(&self, template: &str) -> String {
+        template.replace("{ac}", self.category.map_or("", AccountCategory::as_str))
+    }
+}
+
+/// How long a text is in a query.
+pub(super) fn encoded_len(text: &str) -> usize {
+    let mut target = String::new();
+    encode(text, &mut target);
+    target.len()
+}
+
+/// Writes a text as it must stand in a query.
+fn encode(text: &str, target: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => target.push(char::from(byte)),
+            _ => target.push_str(&format!("%{byte:02X}")),
+        }
+    }
+}
+
+impl Client {
+    /// Makes a call and reads what it answers.
+    pub(crate) fn fetch<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
+        let call = request.call;
+        let base = self.endpoint().rest();
+        let target = request.target();
+        let send = |url: &str, headers: &[_]| {
+            let body = request.body.as_deref();
+            let answer =
+                self.transport().send(&Outgoing { method: call.method, url, headers, body }, self.deadline())?;
+            log::debug!("{call}: status {}, {} bytes", answer.status, answer.body.len());
+            Ok::<_, Error>(answer)
+        };
+
+        let (url, prehash) = match call.scope {
+            Scope::Public => return answer::read(call, send(&(base.to_owned() + &target), &[])?),
+            Scope::Signed(prehash) => (base.to_owned() + &target, prehash),
+            Scope::Group(prehash) => (format!("{base}/{}{target}", self.identity()?.group), prehash),
+        };
+        let credentials = self.credentials().ok_or_else(|| InvalidInput::new("credentials", "this call needs some"))?;
+        let millis = self.now_millis();
+        let signature = credentials.signer().sign(millis, &request.with_category(prehash));
+        let headers = [
+            ("x-auth-key", credentials.key()),
+            ("x-auth-timestamp", &*millis.to_string()),
+            ("x-auth-signature", signature.as_str()),
+        ];
+        let mut answer = send(&url, &headers)?;
+        answer.conceal([credentials.key(), signature.as_str()]);
+        answer::read(call, answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rest::endpoint::{BARS, PRODUCTS};
+
+    #[test]
+    fn targets_are_encoded() {
+        let request = Request::new(&PRODUCTS).category(AccountCategory::Margin);
+        assert_eq!(request.target(), "/api/pro/v1/margin/products");
+        let request = Request::new(&BARS).param("symbol", "A/B,é ").maybe("from", None::<u64>).param("n", 7);
+        assert_eq!(request.target(), "/api/pro/v1/barhist?symbol=A%2FB%2C%C3%A9%20&n=7");
+    }
+}

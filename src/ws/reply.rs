@@ -1,0 +1,51 @@
+//! The answer to a request, to be waited for now or later.
+
+use std::fmt;
+use std::sync::mpsc::{Receiver, TryRecvError};
+
+use super::socket::Answer;
+use crate::error::{Error, Result};
+
+/// The answer to come of a request that is under way on a stream.
+///
+/// It ends by itself: with the answer, with [`Error::Timeout`] when the request's time is over, or with
+/// [`Error::ConnectionLost`]. Dropping it takes nothing back: the request was sent, and what it asked for happens; only
+/// its answer goes unheard. An order's fate is told by [`Event::Order`](crate::Event::Order) all the same.
+#[must_use = "the request is sent whether or not its answer is waited for"]
+pub struct Reply<T> {
+    answer: Receiver<Result<Answer>>,
+    read: fn(Answer) -> Result<T>,
+}
+
+impl<T> Reply<T> {
+    pub(crate) fn new(answer: Receiver<Result<Answer>>, read: fn(Answer) -> Result<T>) -> Self {
+        Self { answer, read }
+    }
+
+    /// Waits for the answer, no longer than the request's time.
+    ///
+    /// # Errors
+    /// [`Error::NotReady`], [`Error::RateLimited`] or [`Error::Closed`]: not sent. [`Error::Refused`]: the exchange said
+    /// no. [`Error::Timeout`], [`Error::ConnectionLost`], [`Error::Decode`]: it may have acted.
+    pub fn wait(self) -> Result<T> {
+        self.answer.recv().map_err(|_| Error::ConnectionLost)?.and_then(self.read)
+    }
+
+    /// The answer, if it is there. After it there is none again.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub fn try_wait(&self) -> Option<Result<T>> {
+        match self.answer.try_recv() {
+            Ok(answer) => Some(answer.and_then(self.read)),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(Error::ConnectionLost)),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Reply<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,311 @@
+//! Requests over the stream: each action of the protocol as a method of the handle.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::limits::Kind;
+use super::reply::Reply;
+use super::session::Request;
+use super::socket::Answer;
+use super::stream::StreamHandle;
+use super::wire::{self, Message, SymbolArgs};
+use crate::code::Code;
+use crate::de;
+use crate::error::{DecodeError, Error, InvalidInput, Result};
+use crate::model::{
+    AccountCategory, Balance, CancelAllAck, Depth, DepthKind, MarginState, OrderAnswer, OrderState, Outcome, Rows,
+    Trades,
+};
+use crate::order::{CancelOrder, NewOrder};
+use crate::order_answer::RawAnswer;
+use crate::order_id::ClientOrderId;
+use crate::symbol::{OrderId, Symbol};
+
+/// Requests over the socket. Each is sent at once or not at all: a stream that is not ready refuses with
+/// [`Error::NotReady`], and nothing is kept back to be sent later. Each waits for its own answer only.
+///
+/// # Errors
+/// Each fails with
+/// - [`Error::InvalidInput`], [`Error::NotReady`], [`Error::RateLimited`] or [`Error::Closed`]: nothing was sent;
+/// - [`Error::Refused`]: the exchange said no;
+/// - [`Error::Timeout`], [`Error::ConnectionLost`] or [`Error::Decode`]: the exchange may have acted.
+impl StreamHandle {
+    /// Places an order and waits for the exchange's answer. The protocol's `place-order`.
+    ///
+    /// # Errors
+    /// As all requests: see above.
+    pub fn place(&self, account: AccountCategory, order: impl AsRef<NewOrder>) -> Result<OrderAnswer<Outcome>> {
+        self.place_later(account, order)?.wait()
+    }
+
+    /// Places an order; the answer can be waited for later.
+    ///
+    /// # Errors
+    /// As all requests: see above.
+    pub fn place_later(
+        &self,
+        account: AccountCategory,
+        order: impl AsRef<NewOrder>,
+    ) -> Result<Reply<OrderAnswer<Outcome>>> {
+        let body = order.as_ref().stamp(self.now_millis())?;
+        let ask = Ask::of_order("place-order", account, body.id());
+        self.ask(ask, &body, |answer| order_answer(answer)?.one("place-order"))
+    }
+
+    /// Cancels an order and waits for the exchange's answer. The protocol's `cancel-order`.
+    ///
+    /// # Errors
+    /// As all requests: see above.
+    pub fn cancel(&self, account: AccountCategory, cancel: &CancelOrder) -> Result<OrderAnswer<Outcome>> {
+        self.cancel_later(account, cancel)?.wait()
+    }
+
+    /// Cancels an order; the answer can be waited for later.
+    ///
+    /// # Errors
+    /// As all requests: see above.
+    pub fn cancel_later(&self, account: AccountCategory, cancel: &CancelOrder) -> Result<Reply<OrderAnswer<Outcome>>> {
+        let body = cancel.stamp(self.now_millis())?;
+        let ask = Ask::of_order("cancel-order", account, body.id());
+        self.ask(ask, &body, |answer| order_answer(answer)?.one("cancel-order"))
+    }
+
+    /// Cancels every open order of an account, or those of one product. Best effort: an order that is sent and not
+    /// yet acknowledged is not cancelled. The protocol's `cancel-all`.
+    ///
+    /// # Errors
+    /// As all requests: see above.
+    pub fn cancel_all(&self, account: AccountCategory, symbol: Option<Symbol>) -> Result<OrderAnswer<CancelAllAck>> {
+        #[derive(Serialize)]
+        struct Args {
+            time: u64,
+            id: ClientOrderId,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            symbol: Option<Symbol>,
+        }
+        let id = ClientOrderId::random()?;
+        let args = Args { time: self.now_millis(), id, symbol };
+        let ask = Ask::of_order("cancel-all", account, id);
+        self.ask(ask, &args, |answer| order_answer(answer)?.all("cancel-all"))?.wait()
+    }
+
+    /// The whole book of a product, up to 500 levels a side. It takes 1 to 2 seconds on the exchange. For a book that
+    /// is followed see [`request_snapshot`](Self::request_snapshot). The protocol's `depth-snapshot`.
+    ///
+    /// # Errors
+    /// As all requests: see above.
+    pub fn depth_snapshot<S: TryInto<Symbol>>(&self, symbol: S) -> Result<Depth>
+    where
+        InvalidInput: From<S::Error>,
+    {
+        self.snapshot(DepthKind::Snapshot, "depth-snapshot", symbol.try_into().map_err(InvalidInput::from)?)
+    }
+
+    /// The top 100 levels a side of a product's book. The protocol's `depth-snapshot-top100`.
+    ///
+    /// # Errors
+    /// As all requests: see above.
+    pub fn depth_snapshot_top100<S: TryInto<Symbol>>(&self, symbol: S) -> Result<Depth>
+    where
+        InvalidInput: From<S::Error>,
+    {
+        self.snapshot(
+            DepthKind::SnapshotTop100,
+            "depth-snapshot-top100",
+            symbol.try_into().map_err(InvalidInput::from)?,
+        )
+    }
+
+    /// The whole book of a product with the sequence number of `depth-realtime`. The stream must be authenticated.
+    /// The protocol's `depth-snapshot-realtime`.
+    ///
+    /// # Errors
+    /// As all requests: see above.
+    pub fn depth_snapshot_realtime<S: TryInto<Symbol>>(&self, symbol: S) -> Result<Depth>
+    where
+        InvalidInput: From<S::Error>,
+    {
+        let symbol = symbol.try_into().map_err(InvalidInput::from)?;
+        self.snapshot(DepthKind::RealtimeSnapshot, "depth-snapshot-realtime", symbol)
+    }
+
+    fn snapshot(&self, kind: DepthKind, action: &'static str, symbol: Symbol) -> Result<Depth> {
+        let ask = Ask { kind: Kind::Snapshot, snapshot: Some((kind, symbol)), ..Ask::new(action) };
+        self.ask(ask, &SymbolArgs { symbol, level: None }, |answer| match answer {
+            Message::Depth(depth) => Ok(depth),
+            other => Err(unexpected("depth-snapshot", &other)),
+        })?
+        .wait()
+    }
+
+    /// The latest trades of a product, at most `level`. The protocol's `market-trades`.
+    ///
+    /// # Errors
+    /// As all requests: see above; [`Error::InvalidInput`] for a `level` of 0.
+    pub fn market_trades<S: TryInto<Symbol>>(&self, symbol: S, level: u32) -> Result<Trades>
+    where
+        InvalidInput: From<S::Error>,
+    {
+        if level == 0 {
+            return Err(InvalidInput::new("level", "is zero").into());
+        }
+        let symbol = symbol.try_into().map_err(InvalidInput::from)?;
+        self.ask(Ask::new("market-trades"), &SymbolArgs { symbol, level: Some(level) }, |answer| match answer {
+            Message::Trades(trades) => Ok(trades),
+            other => Err(unexpected("market-trades", &other)),
+        })?
+        .wait()
+    }
+
+    /// An account's balances. The protocol's `balance`, whose answer is not documented: it is read in the names of REST
+    /// and of the stream, as one or as a list.
+    ///
+    /// # Errors
+    /// As all requests: see above.
+    pub fn balances(&self, account: AccountCategory) -> Result<Rows<Balance>> {
+        self.ask(Ask { account: Some(account), ..Ask::new("balance") }, &NoArgs {}, one_or_more)?.wait()
+    }
+
+    /// An account's open orders, of all products or of some. The protocol's `open-order`.
+    ///
+    /// # Errors
+    /// As all requests: see above.
+    pub fn open_orders(&self, account: AccountCategory, symbols: &[Symbol]) -> Result<Rows<OrderState>> {
+        #[derive(Serialize)]
+        struct Args {
+            #[serde(skip_serializing_if = "String::is_empty")]
+            symbols: String,
+        }
+        let symbols: Vec<&str> = symbols.iter().map(Symbol::as_str).collect();
+        let args = Args { symbols: symbols.join(",") };
+        self.ask(Ask { account: Some(account), ..Ask::new("open-order") }, &args, one_or_more)?.wait()
+    }
+
+    /// What has become of orders, by the server's ids. The protocol's `order-status`, which it calls experimental.
+    ///
+    /// # Errors
+    /// As all requests: see above; [`Error::InvalidInput`] without an id.
+    pub fn order_status(&self, account: AccountCategory, orders: &[OrderId]) -> Result<Rows<OrderState>> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Args {
+            order_id: String,
+        }
+        if orders.is_empty() {
+            return Err(InvalidInput::new("orderId", "there is none").into());
+        }
+        let ids: Vec<&str> = orders.iter().map(OrderId::as_str).collect();
+        let args = Args { order_id: ids.join(",") };
+        self.ask(Ask { account: Some(account), ..Ask::new("order-status") }, &args, one_or_more)?.wait()
+    }
+
+    /// How much the margin account can bear. The protocol's `margin-risk`.
+    ///
+    /// # Errors
+    /// As all requests: see above.
+    pub fn margin_risk<S: TryInto<Symbol>>(&self, symbol: S) -> Result<MarginState>
+    where
+        InvalidInput: From<S::Error>,
+    {
+        let symbol = symbol.try_into().map_err(InvalidInput::from)?;
+        let ask = Ask { account: Some(AccountCategory::Margin), ..Ask::new("margin-risk") };
+        self.ask(ask, &SymbolArgs { symbol, level: None }, |answer| read(&data_of(answer)?))?.wait()
+    }
+
+    fn ask<T>(&self, ask: Ask, args: &impl Serialize, read: fn(Answer) -> Result<T>) -> Result<Reply<T>> {
+        if ask.account.is_some() && !self.is_private() {
+            return Err(InvalidInput::new("account", "the stream is not authenticated").into());
+        }
+        let Ask { kind, action, account, id, snapshot } = ask;
+        let answer = self.remote().request(|token| Request {
+            token,
+            kind,
+            action,
+            account: account.map(|account| account.as_str().into()),
+            id,
+            snapshot,
+            args: wire::args(args),
+            timeout: self.request_timeout(),
+        })?;
+        Ok(Reply::new(answer, read))
+    }
+}
+
+/// What makes one request different from another.
+struct Ask {
+    kind: Kind,
+    action: &'static str,
+    account: Option<AccountCategory>,
+    id: Option<Box<str>>,
+    snapshot: Option<(DepthKind, Symbol)>,
+}
+
+impl Ask {
+    fn new(action: &'static str) -> Self {
+        Self { kind: Kind::Request, action, account: None, id: None, snapshot: None }
+    }
+
+    /// An order or a cancel.
+    fn of_order(action: &'static str, account: AccountCategory, id: ClientOrderId) -> Self {
+        Self { kind: Kind::Order, account: Some(account), id: Some(id.as_str().into()), ..Self::new(action) }
+    }
+}
+
+#[derive(Serialize)]
+struct NoArgs {}
+
+/// The answer to an order or a cancel.
+fn order_answer(answer: Answer) -> Result<RawAnswer> {
+    read(&text_of(answer)?)
+}
+
+fn text_of(answer: Answer) -> Result<String> {
+    match answer {
+        Message::Answer(answer) => Ok(answer.text),
+        other => Err(unexpected("the answer to a request", &other)),
+    }
+}
+
+/// The `data` of an answer, or why there is none.
+fn data_of(answer: Answer) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(default, deserialize_with = "de::maybe::deserialize")]
+        code: Option<Code>,
+        #[serde(borrow, default)]
+        data: Option<&'a RawValue>,
+    }
+    let text = text_of(answer)?;
+    let body: Body<'_> = serde_json::from_str(&text).map_err(|e| undecodable(&text, e))?;
+    if body.code.is_some_and(|code| code.value() != 0)
+        && let Some(refusal) = wire::refusal_of(&text)
+    {
+        return Err(Error::Refused(Box::new(refusal)));
+    }
+    match body.data {
+        Some(data) => Ok(data.get().to_owned()),
+        None => Err(Error::Decode(Box::new(DecodeError::shape("the answer to a request", &text)))),
+    }
+}
+
+/// One row, or a list of rows.
+fn one_or_more<T: DeserializeOwned>(answer: Answer) -> Result<Rows<T>> {
+    let data = data_of(answer)?;
+    match data.as_bytes().first() {
+        Some(b'[') => read(&data),
+        _ => read(&format!("[{data}]")),
+    }
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|e| undecodable(text, e))
+}
+
+fn undecodable(text: &str, error: serde_json::Error) -> Error {
+    Error::Decode(Box::new(DecodeError::new("the answer to a request", text, error)))
+}
+
+fn unexpected(what: &str, message: &Message) -> Error {
+    Error::Decode(Box::new(DecodeError::shape(what, &format!("{message:?}"))))
+}

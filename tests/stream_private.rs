@@ -1,0 +1,431 @@
+//! The stream for an account over real sockets, against a server that follows a script.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+#[path = "support/ws.rs"]
+mod ws;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use bitmax::model::{AccountCategory, OrderStatus, Outcome, Side};
+use bitmax::{
+    Authentication, CancelOrder, Channel, Client, CloseReason, Code, Credentials, Direction, Endpoint, Error, Event,
+    MessageLimits, NewOrder, Stream, StreamBuilder, Symbol,
+};
+use serde_json::{Value, json};
+use tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use ws::{PATIENCE, Peer, Server};
+
+const KEY: &str = "the-key-that-nobody-sees";
+const SECRET: &str = "the-secret-that-nobody-sees";
+
+/// The first request on a connection is REST's, for the account group; the others are upgrades.
+fn account_server(script: impl Fn(Peer, Option<String>) + Send + Sync + 'static) -> Server {
+    Server::start(move |_, socket| {
+        let mut start = [0; 64];
+        let n = socket.peek(&mut start).unwrap();
+        if !String::from_utf8_lossy(&start[..n]).contains("/stream") {
+            return answer_info(socket);
+        }
+        let mut signed = None;
+        #[allow(clippy::result_large_err, reason = "the type is the library's")]
+        let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+            assert_eq!(request.uri().path(), "/7/api/pro/v1/stream");
+            signed = request.headers().get("x-auth-signature").map(|value| value.to_str().unwrap().to_owned());
+            if signed.is_some() {
+                assert_eq!(request.headers()["x-auth-key"], KEY);
+                assert!(request.headers().contains_key("x-auth-timestamp"));
+            }
+            Ok(response)
+        };
+        let peer = Peer(tungstenite::accept_hdr(socket, look).unwrap());
+        script(peer, signed);
+    })
+}
+
+fn answer_info(mut socket: TcpStream) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte).unwrap();
+        request.push(byte[0]);
+    }
+    let body = include_str!("fixtures/rest/account-info.json").replace("\"accountGroup\": 0", "\"accountGroup\": 7");
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    socket.write_all((head + &body).as_bytes()).unwrap();
+}
+
+fn client(server: &Server) -> Client {
+    let address = server.address();
+    let endpoint = Endpoint::new(format!("http://{address}"), format!("ws://{address}")).unwrap();
+    Client::builder(endpoint).credentials(Credentials::new(KEY, SECRET).unwrap()).build().unwrap()
+}
+
+fn quick(builder: StreamBuilder) -> StreamBuilder {
+    builder.backoff(Duration::from_millis(5), Duration::from_millis(50))
+}
+
+fn next(stream: &Stream) -> Event {
+    stream.recv_timeout(PATIENCE).expect("an event in time")
+}
+
+fn connected(stream: &Stream) {
+    let event = next(stream);
+    assert!(matches!(event, Event::Connected { authenticated: true }), "{event:?}");
+}
+
+const AUTHENTICATED: &str = r#"{"m":"connected","type":"auth"}"#;
+
+fn authenticated(script: impl Fn(Peer) + Send + Sync + 'static) -> Server {
+    account_server(move |mut peer, signed| {
+        assert!(signed.is_some());
+        peer.say(AUTHENTICATED);
+        script(peer);
+    })
+}
+
+fn ack(action: &str, request: &Value) -> String {
+    json!({
+        "m": "order", "accountId": "cash1", "ac": "CASH", "action": action, "status": "Ack",
+        "info": {
+            "symbol": request["args"]["symbol"], "orderType": "Limit", "timestamp": 1, "id": request["args"]["id"],
+            "orderId": format!("s-{}", request["args"]["id"].as_str().unwrap()),
+        }
+    })
+    .to_string()
+}
+
+fn buy() -> NewOrder {
+    NewOrder::limit("BTC/USDT", Side::Buy, "0.001", "50000").unwrap().into()
+}
+
+const ORDER: &str = include_str!("fixtures/ws/order.json");
+
+#[test]
+fn headers_authenticate_and_orders_and_balances_are_delivered() {
+    let server = authenticated(|mut peer| {
+        let sub = peer.hear_json();
+        assert_eq!(sub["ch"], "order:cash");
+        peer.say(&json!({"m": "sub", "id": sub["id"], "ch": "order:cshQ", "code": 0}).to_string());
+        for text in [
+            ORDER,
+            include_str!("fixtures/ws/order-cancel-reject.json"),
+            include_str!("fixtures/ws/balance-cash.json"),
+            r#"{"m":"order","accountId":"x","ac":"CASH","data":null}"#,
+        ] {
+            peer.say(text);
+        }
+        drop(peer.wait_for_close());
+    });
+    let stream = client(&server).stream().subscribe(Channel::orders(AccountCategory::Cash)).connect().unwrap();
+    connected(&stream);
+    assert!(matches!(next(&stream), Event::Subscribed(ch) if &*ch == "order:cash"));
+    match next(&stream) {
+        Event::Order(order) => {
+            assert_eq!((order.data.data.seqnum, &order.data.data.status), (8_159_711, &OrderStatus::New));
+            assert!(order.received > 0);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(next(&stream), Event::CancelRejected(cancel) if cancel.data.data.orig_order_id == "FAKE-ID"));
+    assert!(matches!(next(&stream), Event::Balance(balance) if balance.data.data.seqnum == 8_159_798));
+    assert!(matches!(next(&stream), Event::Undecodable(_)));
+}
+
+#[test]
+fn a_message_authenticates_and_shows_itself_to_nobody() {
+    let server = account_server(|mut peer, signed| {
+        assert!(signed.is_none());
+        peer.say(ws::GREETING);
+        let auth = peer.hear_json();
+        assert_eq!((&auth["op"], &auth["key"], &auth["ack"]), (&json!("auth"), &json!(KEY), &json!("ready")));
+        assert_eq!(auth["sig"].as_str().unwrap().len(), 44);
+        peer.say(&json!({"m": "auth", "id": auth["id"], "code": 0, "ack": "ready"}).to_string());
+        drop(peer.wait_for_close());
+    });
+    let (seen, to_see) = mpsc::channel();
+    let tap = move |direction, text: &str, _| {
+        if direction == Direction::Sent {
+            seen.send(text.to_owned()).unwrap();
+        }
+    };
+    let stream = client(&server).stream().ready_ack().tap(tap).connect().unwrap();
+    connected(&stream);
+    drop(stream);
+    let sent: Vec<String> = to_see.iter().collect();
+    assert_eq!(sent.len(), 1);
+    assert!(sent[0].contains("\"op\":\"auth\"") && !sent[0].contains(KEY), "{sent:?}");
+}
+
+#[test]
+fn a_bad_key_is_final() {
+    let (upgrades, seen) = mpsc::channel();
+    let server = account_server(move |mut peer, _| {
+        upgrades.send(()).unwrap();
+        peer.say(ws::GREETING);
+        let auth = peer.hear_json();
+        peer.say(&json!({"m": "auth", "id": auth["id"], "code": 200_001, "err": "no"}).to_string());
+        drop(peer.wait_for_close());
+    });
+    let builder = quick(client(&server).stream()).authenticate(Authentication::Message);
+    match builder.connect() {
+        Err(Error::Refused(refusal)) => assert_eq!(refusal.code, Code::AUTHENTICATION_FAILED),
+        other => panic!("{other:?}"),
+    }
+    let stream = quick(client(&server).stream()).authenticate(Authentication::Message).start().unwrap();
+    match next(&stream) {
+        Event::Closed(CloseReason::GaveUp(e)) => assert!(matches!(*e, Error::Refused(_))),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(seen.try_iter().count(), 2, "one attempt each");
+}
+
+#[test]
+fn an_account_needs_credentials_and_authentication() {
+    let server = Server::start(|_, socket| drop(Peer::greet(socket).wait_for_close()));
+    let public = server.client();
+    match public.stream().subscribe(Channel::orders(AccountCategory::Cash)).connect() {
+        Err(Error::InvalidInput(e)) => assert_eq!(e.field(), "credentials"),
+        other => panic!("{other:?}"),
+    }
+    let stream = public.stream().connect().unwrap();
+    for refused in [
+        stream.place(AccountCategory::Cash, buy()).map(drop),
+        stream.balances(AccountCategory::Cash).map(drop),
+        stream.subscribe(Channel::orders(AccountCategory::Cash)),
+    ] {
+        assert!(matches!(refused, Err(Error::InvalidInput(_))), "{refused:?}");
+    }
+}
+
+#[test]
+fn orders_are_answered_each_to_its_own() {
+    let server = authenticated(|mut peer| {
+        // Two are under way before the first is answered, the second first.
+        let (one, two) = (peer.hear_json(), peer.hear_json());
+        assert_eq!(
+            (&one["op"], &one["action"], &one["account"]),
+            (&json!("req"), &json!("place-order"), &json!("cash"))
+        );
+        assert_eq!(one["id"], one["args"]["id"]);
+        assert_eq!((&one["args"]["orderPrice"], &one["args"]["side"]), (&json!("50000"), &json!("buy")));
+        peer.say(&ack("place-order", &two));
+        peer.say(&ack("place-order", &one));
+        let cancel = peer.hear_json();
+        assert_eq!(cancel["action"], "cancel-order");
+        peer.say(
+            &json!({"m": "order", "ac": "CASH", "accountId": "c", "action": "cancel-order", "status": "Err",
+                "info": {"code": 300_006, "id": cancel["args"]["id"], "message": "m", "symbol": "X", "reason": "INVALID_ORDER_ID"}})
+            .to_string(),
+        );
+        let all = peer.hear_json();
+        assert_eq!(all["action"], "cancel-all");
+        peer.say(
+            &include_str!("fixtures/ws/cancel-all-ack.json")
+                .replace("69c482a3f29540a0b0d83e00551bb623", all["args"]["id"].as_str().unwrap()),
+        );
+        drop(peer.wait_for_close());
+    });
+    let stream = client(&server).stream().authenticate(Authentication::Header).connect().unwrap();
+    let cash = AccountCategory::Cash;
+    let handle = stream.handle();
+    let (first, second) = (handle.place_later(cash, buy()).unwrap(), handle.place_later(cash, buy()).unwrap());
+    let second = second.wait().unwrap();
+    let first = first.wait().unwrap();
+    assert!(matches!(&first.info, Outcome::Ack(ack) if ack.order_id.as_str() == &*format!("s-{}", ack.id)));
+    assert_ne!(first.info.order_id(), second.info.order_id());
+
+    match handle.cancel(cash, &CancelOrder::new("s-x", "BTC/USDT").unwrap()) {
+        Err(Error::Refused(refusal)) => assert_eq!(refusal.code, Code::INVALID_ORDER_ID),
+        other => panic!("{other:?}"),
+    }
+    assert!(handle.cancel_all(cash, None).is_ok());
+}
+
+#[test]
+fn data_is_asked_for_and_read() {
+    let server = authenticated(|mut peer| {
+        for (action, args, answer) in [
+            ("open-order", json!({"symbols": "BTC/USDT"}), include_str!("fixtures/ws/open-order.json")),
+            ("order-status", json!({"orderId": "a1,a2"}), include_str!("fixtures/ws/order-status.json")),
+            ("margin-risk", json!({"symbol": "BTC/USDT"}), include_str!("fixtures/ws/margin-risk.json")),
+            (
+                "market-trades",
+                json!({"symbol": "ASD/USDT", "level": 12}),
+                include_str!("fixtures/ws/market-trades.json"),
+            ),
+            ("balance", json!({}), r#"{"m":"balance","id":"","data":{"a":"USDT","sn":1,"tb":"5","ab":"4"}}"#),
+            (
+                "balance",
+                json!({}),
+                r#"{"m":"balance","id":"","data":[{"asset":"BTC","totalBalance":"1","availableBalance":"1"}]}"#,
+            ),
+            ("depth-snapshot", json!({"symbol": "ASD/USDT"}), include_str!("fixtures/ws/depth-snapshot.json")),
+            (
+                "order-status",
+                json!({"orderId": "a1"}),
+                r#"{"m":"order-status","id":"","code":100006,"reason":"X","info":"y"}"#,
+            ),
+            (
+                "depth-snapshot-realtime",
+                json!({"symbol": "ASD/USDT"}),
+                include_str!("fixtures/ws/depth-snapshot-realtime-err.json"),
+            ),
+        ] {
+            let request = peer.hear_json();
+            assert_eq!((&request["action"], &request["args"]), (&json!(action), &args));
+            let mut answer: Value = serde_json::from_str(answer).unwrap();
+            if action != "depth-snapshot" {
+                answer["id"] = request["id"].clone();
+            }
+            peer.say(&answer.to_string());
+        }
+        drop(peer.wait_for_close());
+    });
+    let stream = client(&server).stream().authenticate(Authentication::Header).connect().unwrap();
+    let cash = AccountCategory::Cash;
+    let symbol = Symbol::new("BTC/USDT").unwrap();
+    assert_eq!(stream.open_orders(cash, &[symbol]).unwrap()[0].seqnum, 103);
+    let ids = ["a1", "a2"].map(|id| id.try_into().unwrap());
+    assert_eq!(stream.order_status(cash, &ids).unwrap()[0].last_qty.unwrap().to_string(), "0.001");
+    assert_eq!(stream.margin_risk(symbol).unwrap().initial_leverage.to_string(), "3");
+    assert_eq!(stream.market_trades("ASD/USDT", 12).unwrap().trades.len(), 1);
+    assert_eq!(stream.balances(cash).unwrap()[0].available_balance.to_string(), "4");
+    assert_eq!(stream.balances(cash).unwrap()[0].asset.as_str(), "BTC");
+    assert_eq!(stream.depth_snapshot("ASD/USDT").unwrap().seqnum, 3_167_819_629);
+    match stream.order_status(cash, &ids[..1]) {
+        Err(Error::Refused(refusal)) => assert_eq!(refusal.code, Code::INVALID_ARGUMENT),
+        other => panic!("{other:?}"),
+    }
+    match stream.depth_snapshot_realtime("ASD/USDT") {
+        Err(Error::Refused(refusal)) => assert_eq!(refusal.code, Code::SYMBOL_ERROR),
+        other => panic!("{other:?}"),
+    }
+    // Refused here.
+    assert!(matches!(stream.order_status(cash, &[]), Err(Error::InvalidInput(_))));
+    assert!(matches!(stream.market_trades("ASD/USDT", 0), Err(Error::InvalidInput(_))));
+    assert!(matches!(stream.depth_snapshot("asd"), Err(Error::InvalidInput(_))));
+}
+
+#[test]
+fn an_order_without_an_answer_may_have_happened_and_one_without_a_connection_has_not() {
+    let server = authenticated(|mut peer| {
+        let order = peer.hear_json();
+        assert_eq!(order["action"], "place-order");
+    });
+    let hour = Duration::from_secs(3600);
+    let builder = client(&server).stream().authenticate(Authentication::Header).backoff(hour, hour);
+    let stream = builder.connect().unwrap();
+    connected(&stream);
+    match stream.place(AccountCategory::Cash, buy()) {
+        Err(e @ Error::ConnectionLost) => assert!(e.may_have_executed()),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(next(&stream), Event::Disconnected(_)));
+    match stream.place(AccountCategory::Cash, buy()) {
+        Err(e @ Error::NotReady(_)) => assert!(!e.may_have_executed()),
+        other => panic!("{other:?}"),
+    }
+    let handle = stream.handle();
+    drop(stream);
+    assert!(matches!(handle.place(AccountCategory::Cash, buy()), Err(Error::Closed)));
+}
+
+#[test]
+fn an_answer_that_takes_too_long_is_a_time_out_and_told_when_it_comes() {
+    let server = authenticated(|mut peer| {
+        let order = peer.hear_json();
+        // The client has given up when it asks for something else.
+        assert_eq!(peer.hear_json()["op"], "sub");
+        peer.say(&ack("place-order", &order));
+        drop(peer.wait_for_close());
+    });
+    let builder = client(&server).stream().authenticate(Authentication::Header);
+    let stream = builder.request_timeout(Duration::from_millis(50)).connect().unwrap();
+    connected(&stream);
+    match stream.place(AccountCategory::Cash, buy()) {
+        Err(e @ Error::Timeout(_)) => assert!(e.may_have_executed()),
+        other => panic!("{other:?}"),
+    }
+    stream.subscribe(Channel::bbo(["BTC/USDT"])).unwrap();
+    match next(&stream) {
+        Event::LateAnswer(answer) => assert!(answer.text.contains("place-order")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_reconnection_authenticates_and_subscribes_again() {
+    let server = authenticated(|mut peer| {
+        let sub = peer.hear_json();
+        assert_eq!(sub["ch"], "order:cash");
+        peer.say(&json!({"m": "sub", "id": sub["id"], "ch": "order:cshQ", "code": 0}).to_string());
+        peer.say(ORDER);
+    });
+    let stream = quick(client(&server).stream()).subscribe(Channel::orders(AccountCategory::Cash)).connect().unwrap();
+    let mut orders = 0;
+    while orders < 3 {
+        match next(&stream) {
+            Event::Order(_) => orders += 1,
+            Event::Connected { .. } | Event::Reconnected { .. } | Event::Subscribed(_) | Event::Disconnected(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn too_many_orders_in_a_minute_are_refused_with_the_time_to_wait() {
+    let server = authenticated(|mut peer| {
+        let order = peer.hear_json();
+        peer.say(&ack("place-order", &order));
+        assert!(peer.wait_for_close().is_some(), "nothing else is sent");
+    });
+    let mut limits = MessageLimits::default();
+    limits.orders = 1;
+    let stream = client(&server).stream().authenticate(Authentication::Header).limits(limits).connect().unwrap();
+    assert!(stream.place(AccountCategory::Cash, buy()).is_ok());
+    match stream.place(AccountCategory::Cash, buy()) {
+        Err(e @ Error::RateLimited(wait)) => {
+            assert!(wait <= Duration::from_secs(60) && !e.may_have_executed());
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_the_network_has_not_taken_in_time_is_never_sent() {
+    let (over, is_over) = mpsc::channel::<()>();
+    let is_over = std::sync::Mutex::new(is_over);
+    let server = authenticated(move |_peer| {
+        // Reads nothing until the client has given up.
+        assert!(is_over.lock().unwrap().recv_timeout(PATIENCE).is_ok());
+    });
+    let mut limits = MessageLimits::default();
+    (limits.orders, limits.requests) = (u32::MAX, u32::MAX);
+    let hour = Duration::from_secs(3600);
+    let stream = client(&server)
+        .stream()
+        .authenticate(Authentication::Header)
+        .limits(limits)
+        .backoff(hour, hour)
+        .request_timeout(Duration::from_millis(300))
+        .connect()
+        .unwrap();
+    connected(&stream);
+    // More than the buffers between the two hold.
+    let mut replies = Vec::new();
+    let outage = loop {
+        replies.push(stream.place_later(AccountCategory::Cash, buy()).unwrap());
+        match stream.try_recv() {
+            Ok(Event::Disconnected(outage)) => break outage,
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => {}
+        }
+    };
+    assert!(matches!(outage.error, Error::Transport(_)), "{outage:?}");
+    over.send(()).unwrap();
+    assert!(replies.into_iter().all(|reply| reply.wait().is_err()));
+}
