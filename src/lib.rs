@@ -60,6 +60,7 @@ pub mod model;
 mod order;
 mod order_answer;
 mod order_id;
+mod pace;
 mod rest;
 mod rules;
 #[cfg(feature = "sandbox")]
@@ -74,7 +75,7 @@ mod ws;
 pub use book::{BookChange, BookStatus, OrderBook, StaleReason};
 pub use client::Client;
 pub use code::{Code, CodeGroup};
-pub use config::{ClientBuilder, Endpoint};
+pub use config::{ClientBuilder, Endpoint, WhenLimited};
 pub use credentials::Credentials;
 pub use date::Date;
 pub use decimal::{DecimalError, ToDecimal, parse_decimal};
@@ -94,7 +95,7 @@ pub use symbol::{Asset, OrderId, Symbol};
 pub use ws::wire::{AuthAck, Message, Refused, RequestAnswer, SubAck};
 pub use ws::{
     Authentication, Channel, CloseReason, Direction, Event, Iter, Lag, MessageLimits, Outage, Reply, Stream,
-    StreamBuilder, StreamHandle, SubscriptionFailed, Timed, Undecodable, Unknown,
+    StreamBuilder, StreamHandle, StreamStats, SubscriptionFailed, Timed, Undecodable, Unknown,
 };
 
 /// The examples of the README, compiled and run.

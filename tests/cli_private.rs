@@ -390,3 +390,10 @@ fn credentials_do_not_go_to_another_machine_in_plain_text() {
     let error = serde_json::from_slice::<Value>(&output.stderr).unwrap()["error"].take();
     assert_eq!((output.status.code(), &error["kind"]), (Some(2), &json!("invalid-input")), "{error}");
 }
+
+#[test]
+fn the_embedded_exchange_brings_its_own_credentials() {
+    let output = Command::new(program()).args(["balance", "cash", "--json"]).env_clear().output().unwrap();
+    let balances: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(balances.as_array().unwrap().iter().any(|balance| balance["asset"] == "USDT"), "{balances}");
+}

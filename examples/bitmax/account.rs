@@ -250,7 +250,7 @@ fn symbol_fees(fees: &SymbolFees) -> Table {
     table
 }
 
-fn balances(balances: &[Balance]) -> Table {
+pub(crate) fn balances(balances: &[Balance]) -> Table {
     let mut table = Table::new(["ASSET", "TOTAL", "AVAILABLE", "BORROWED", "INTEREST"]);
     for balance in balances {
         table.row([

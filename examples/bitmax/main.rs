@@ -10,10 +10,12 @@
 
 mod account;
 mod batch;
+mod events;
 mod failure;
 mod market;
 mod orders;
 mod output;
+mod request;
 mod sandbox;
 mod stream;
 mod target;
@@ -21,7 +23,7 @@ mod target;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use bitmax::{Client, Credentials};
+use bitmax::Client;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
@@ -78,10 +80,11 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn main() -> ExitCode {
-    start_log();
     // Asked for anywhere, also where the rest of the line cannot be understood.
     let json = std::env::args_os().any(|arg| arg == "--json");
-    let result = match Cli::try_parse() {
+    let cli = Cli::try_parse();
+    start_log(matches!(&cli, Ok(Cli { command: Command::Sandbox(_), .. })));
+    let result = match cli {
         Ok(cli) => run(cli),
         Err(e) if !json || matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => e.exit(),
         Err(e) => Err(Failure::usage(match e.kind() {
@@ -97,40 +100,45 @@ fn main() -> ExitCode {
 
 fn run(Cli { target, common, command }: Cli) -> Result<(), Failure> {
     let deadline = Instant::now() + common.timeout;
-    let builder_of =
-        |target: &Target| Client::builder(target.endpoint()).call_timeout(common.timeout).read_timeout(common.timeout);
-    // What is public is asked without a key, whether or not there is one.
-    let public = |target: &Target| Ok::<_, Failure>(builder_of(target).build()?.with_deadline(deadline));
-    let private = |target: &Target| {
-        let builder = builder_of(target).credentials(Credentials::from_env()?);
-        Ok::<_, Failure>(builder.build()?.with_deadline(deadline))
+    // The embedded exchange lives as long as its target. What is public is asked without a key, whether or not there
+    // is one.
+    let open = |private: bool| {
+        let target = Target::open(target)?;
+        let builder = Client::builder(target.endpoint()).call_timeout(common.timeout).read_timeout(common.timeout);
+        let builder = if private { builder.credentials(target.credentials()?) } else { builder };
+        Ok::<_, Failure>((builder.build()?.with_deadline(deadline), target))
     };
     let output = Output::new(common.json);
     match command {
         Command::Market(command) => {
-            let target = Target::open(target)?;
-            command.run(&public(&target)?, &output)
+            let (client, _target) = open(false)?;
+            command.run(&client, &output)
         }
         Command::Account(command) => {
-            let target = Target::open(target)?;
-            command.run(&private(&target)?, &output)
+            let (client, _target) = open(true)?;
+            command.run(&client, &output)
         }
         Command::Orders(command) => {
-            let target = Target::open(target)?;
-            command.run(&private(&target)?, &output)
+            let (client, _target) = open(true)?;
+            command.run(&client, &output, deadline)
         }
         Command::Stream(command) => {
-            let target = Target::open(target)?;
-            command.run(&public(&target)?, common.json, deadline)
+            let (client, _target) = open(command.way()?.is_some())?;
+            command.run(&client, common.json, deadline)
         }
         Command::Sandbox(command) => command.run(),
     }
 }
 
-/// Logs as `RUST_LOG` says, but never the raw bytes that these two print: signatures are among them.
-fn start_log() {
+/// Logs as `RUST_LOG` says, a sandbox of its own what it is asked if that says nothing; but never the raw bytes that
+/// these two print: signatures are among them.
+fn start_log(sandbox: bool) {
     let raw = |target: &str| target.starts_with("tungstenite") || target.starts_with("ureq_proto");
-    env_logger::Builder::from_default_env()
+    let mut builder = env_logger::Builder::from_default_env();
+    if sandbox && std::env::var_os("RUST_LOG").is_none() {
+        builder.filter_level(log::LevelFilter::Info);
+    }
+    builder
         .format(move |out, record| {
             use std::io::Write;
             if record.level() > log::Level::Info && raw(record.target()) {

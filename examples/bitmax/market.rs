@@ -276,7 +276,7 @@ fn bar_table(bars: &[Bar]) -> Table {
     table
 }
 
-fn depth(depth: &Depth) -> Table {
+pub(crate) fn depth(depth: &Depth) -> Table {
     let mut table = Table::new(["SIDE", "PRICE", "SIZE"]);
     let sorted = |levels: &[Level]| {
         let mut levels = levels.to_vec();
@@ -291,7 +291,7 @@ fn depth(depth: &Depth) -> Table {
     table
 }
 
-fn trades(trades: &Trades) -> Table {
+pub(crate) fn trades(trades: &Trades) -> Table {
     let mut table = Table::new(["TIME (UTC)", "SIDE", "PRICE", "SIZE", "SEQNUM"]);
     for trade in &trades.trades {
         let side = if trade.buyer_is_maker { "sell" } else { "buy" };

@@ -1,10 +1,12 @@
 //! Orders: placing, cancelling, asking.
 
 use std::io::Read;
+use std::time::Instant;
 
 use bitmax::model::{AccountCategory, Ack, HistoryOrder, Order, Outcome, Rows, Side};
 use bitmax::{
-    CancelOrder, Client, ClientOrderId, NewOrder, OrderHistoryQuery, OrderId, RecentOrdersQuery, Respond, TimeInForce,
+    Authentication, CancelOrder, Client, ClientOrderId, NewOrder, OrderHistoryQuery, OrderId, RecentOrdersQuery,
+    Respond, StreamHandle, TimeInForce,
 };
 use clap::{Args, Subcommand, ValueEnum, value_parser};
 
@@ -12,6 +14,8 @@ use crate::account::{parsed, set};
 use crate::batch::{cancels_of, orders_of};
 use crate::failure::Failure;
 use crate::output::{Output, Table, or_dash, time};
+use crate::request::order_states;
+use crate::stream::ask;
 
 #[derive(Subcommand)]
 pub(crate) enum OrderCommand {
@@ -33,6 +37,8 @@ pub(crate) enum OrderCommand {
         /// The id of the cancel itself
         #[arg(long)]
         id: Option<String>,
+        #[command(flatten)]
+        over: OverArg,
     },
     /// Cancel up to 10 orders at once
     CancelBatch {
@@ -46,6 +52,8 @@ pub(crate) enum OrderCommand {
         /// cash or margin
         category: AccountCategory,
         symbol: Option<String>,
+        #[command(flatten)]
+        over: OverArg,
     },
     /// Orders by their ids
     Order {
@@ -59,6 +67,8 @@ pub(crate) enum OrderCommand {
         /// cash or margin
         category: AccountCategory,
         symbol: Option<String>,
+        #[command(flatten)]
+        over: OverArg,
     },
     /// Orders of late
     OrderHistoryCurrent {
@@ -128,6 +138,22 @@ pub(crate) struct Place {
     /// What the answer waits for: ack, accept or done
     #[arg(long)]
     resp: Option<String>,
+    #[command(flatten)]
+    over: OverArg,
+}
+
+/// The way that a call goes.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct OverArg {
+    /// REST, or the stream
+    #[arg(long, value_enum, default_value = "rest")]
+    over: Over,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Over {
+    Rest,
+    Ws,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -197,20 +223,31 @@ impl Parts<'_> {
 }
 
 impl OrderCommand {
-    pub(crate) fn run(self, client: &Client, output: &Output) -> Result<(), Failure> {
+    /// `deadline` bounds what goes over the stream; the client has its own.
+    pub(crate) fn run(self, client: &Client, output: &Output, deadline: Instant) -> Result<(), Failure> {
+        let way = Some(Authentication::Header);
         match self {
             Self::Place(place) => {
                 let category = place.category;
+                let over = place.over.over;
                 let order = place.order()?;
-                output.value(&client.account(category)?.place(&order)?, |answer| outcomes([&answer.info]))
+                let answer = match over {
+                    Over::Rest => client.account(category)?.place(&order)?,
+                    Over::Ws => ask(client, way, deadline, |stream| stream.place(category, &order))?,
+                };
+                output.value(&answer, |answer| outcomes([&answer.info]))
             }
             Self::PlaceBatch { category, file } => {
                 let orders = orders_of(&contents(&file)?)?;
                 output.value(&client.account(category)?.place_batch(&orders)?, |answer| outcomes(&answer.info))
             }
-            Self::Cancel { category, order_id, symbol, id } => {
+            Self::Cancel { category, order_id, symbol, id, over } => {
                 let cancel = set(CancelOrder::new(order_id, symbol)?, parsed(id)?, CancelOrder::id);
-                match client.account(category)?.cancel(&cancel)? {
+                let answer = match over.over {
+                    Over::Rest => client.account(category)?.cancel(&cancel)?,
+                    Over::Ws => Some(ask(client, way, deadline, |stream| stream.cancel(category, &cancel))?),
+                };
+                match answer {
                     Some(answer) => output.value(&answer, |answer| outcomes([&answer.info])),
                     None => output.done(),
                 }
@@ -222,9 +259,13 @@ impl OrderCommand {
                     None => output.done(),
                 }
             }
-            Self::CancelAll { category, symbol } => {
+            Self::CancelAll { category, symbol, over } => {
                 let symbol = parsed(symbol)?;
-                match client.account(category)?.cancel_all(symbol)? {
+                let answer = match over.over {
+                    Over::Rest => client.account(category)?.cancel_all(symbol)?,
+                    Over::Ws => Some(ask(client, way, deadline, |stream| stream.cancel_all(category, symbol))?),
+                };
+                match answer {
                     Some(answer) => output.value(&answer, |answer| {
                         let mut table = Table::of_pairs();
                         table.row([&"taken", &or_dash(answer.info.timestamp.map(time))]);
@@ -241,9 +282,15 @@ impl OrderCommand {
                     several => output.rows(&account.orders(several)?, orders),
                 }
             }
-            Self::OpenOrders { category, symbol } => {
+            Self::OpenOrders { category, symbol, over } => {
                 let symbol = parsed(symbol)?;
-                output.rows(&client.account(category)?.open_orders(symbol)?, orders)
+                match over.over {
+                    Over::Rest => output.rows(&client.account(category)?.open_orders(symbol)?, orders),
+                    Over::Ws => {
+                        let open = |stream: &StreamHandle| stream.open_orders(category, symbol.as_slice());
+                        output.rows(&ask(client, way, deadline, open)?, order_states)
+                    }
+                }
             }
             Self::OrderHistoryCurrent { category, symbol, n, executed_only } => {
                 let query = set(RecentOrdersQuery::new(), parsed(symbol)?, RecentOrdersQuery::symbol);

@@ -1,25 +1,33 @@
-//! What goes over the stream: `watch` and `book`.
+//! What goes over the stream: `watch`, `book` and `request`.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use bitmax::model::Level;
-use bitmax::{Channel, Client, CloseReason, Error, Event, OrderBook, Stream, StreamBuilder, Symbol};
-use clap::{Args, Subcommand};
+use bitmax::model::{AccountCategory, Level};
+use bitmax::{
+    Authentication, Channel, Client, CloseReason, Error, Event, OrderBook, Stream, StreamBuilder, StreamHandle, Symbol,
+};
+use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
-use serde_json::json;
 
+use crate::events::{is_data, json_of, line_of};
 use crate::failure::Failure;
-use crate::output::time;
+use crate::output::{Output, or_dash, time};
+use crate::request::RequestCommand;
 
 #[derive(Subcommand)]
 pub(crate) enum StreamCommand {
     /// Subscribe to channels and print events, one a line
     Watch {
-        /// As on the wire: bbo:BTC/USDT, bar:1:BTC/USDT
+        /// As on the wire: bbo:BTC/USDT, bar:1:BTC/USDT, order:cash
         #[arg(required = true, value_name = "CHANNEL")]
         channels: Vec<Channel>,
+        #[command(flatten)]
+        auth: AuthArg,
+        /// Have resting orders announced as Ready and failed cancels told; authenticates by a message
+        #[arg(long)]
+        ready_ack: bool,
         #[command(flatten)]
         end: End,
     },
@@ -29,9 +37,42 @@ pub(crate) enum StreamCommand {
         /// How many levels a side
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
         levels: u16,
+        /// Each change as it happens; needs an account
+        #[arg(long)]
+        realtime: bool,
         #[command(flatten)]
         end: End,
     },
+    /// Ask for data over the stream
+    Request(RequestCommand),
+}
+
+/// Who the stream is for.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct AuthArg {
+    /// How to authenticate; by header if an account is needed and nothing else is said
+    #[arg(long, value_enum, value_name = "WAY")]
+    auth: Option<AuthWay>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum AuthWay {
+    None,
+    Header,
+    Message,
+}
+
+impl AuthArg {
+    /// The way to authenticate, for something that needs an account or not.
+    pub(crate) fn way(self, needed: bool) -> Result<Option<Authentication>, Failure> {
+        match self.auth {
+            None => Ok(needed.then_some(Authentication::Header)),
+            Some(AuthWay::None) if needed => Err(Failure::usage("--auth none: this needs an account")),
+            Some(AuthWay::None) => Ok(None),
+            Some(AuthWay::Header) => Ok(Some(Authentication::Header)),
+            Some(AuthWay::Message) => Ok(Some(Authentication::Message)),
+        }
+    }
 }
 
 /// When to stop, if not interrupted.
@@ -46,15 +87,62 @@ pub(crate) struct End {
 }
 
 impl StreamCommand {
-    /// `deadline` bounds the connecting.
-    pub(crate) fn run(self, client: &Client, json: bool, deadline: Instant) -> Result<(), Failure> {
-        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        let builder = client.stream().connect_timeout(left);
+    /// How the command authenticates; not at all where it needs no account.
+    pub(crate) fn way(&self) -> Result<Option<Authentication>, Failure> {
         match self {
-            Self::Watch { channels, end } => watch(builder, channels, &end, json),
-            Self::Book { symbol, levels, end } => book(builder, symbol.parse()?, usize::from(levels), &end, json),
+            Self::Watch { channels, auth, ready_ack, .. } => {
+                auth.way(*ready_ack || channels.iter().any(Channel::is_private))
+            }
+            Self::Book { realtime, .. } => Ok(realtime.then_some(Authentication::Header)),
+            Self::Request(command) => command.way(),
         }
     }
+
+    /// `deadline` bounds the connecting, and all of a request.
+    pub(crate) fn run(self, client: &Client, json: bool, deadline: Instant) -> Result<(), Failure> {
+        let way = self.way()?;
+        match self {
+            Self::Watch { channels, ready_ack, end, .. } => {
+                let builder = stream_by(client, way, deadline)?;
+                watch(if ready_ack { builder.ready_ack() } else { builder }, channels, &end, json)
+            }
+            Self::Book { symbol, levels, realtime, end } => {
+                let symbol = symbol.parse()?;
+                let follow = Follow { book: OrderBook::new(symbol), levels: usize::from(levels), realtime };
+                follow.run(stream_by(client, way, deadline)?, &end, json)
+            }
+            Self::Request(command) => command.run(client, &Output::new(json), deadline),
+        }
+    }
+}
+
+/// A stream that is to be connected by the deadline.
+fn stream_by(client: &Client, way: Option<Authentication>, deadline: Instant) -> Result<StreamBuilder, Failure> {
+    let builder = match way {
+        None => client.stream(),
+        Some(way) => {
+            // The address has the account group in it: asked for now, so that all that is left is for connecting.
+            client.account(AccountCategory::Cash)?;
+            client.stream().authenticate(way)
+        }
+    };
+    Ok(builder.connect_timeout(left(deadline)))
+}
+
+/// One request on a stream of its own, answered by the deadline.
+pub(crate) fn ask<T>(
+    client: &Client,
+    way: Option<Authentication>,
+    deadline: Instant,
+    request: impl FnOnce(&StreamHandle) -> bitmax::Result<T>,
+) -> Result<T, Failure> {
+    let stream = stream_by(client, way, deadline)?.connect()?;
+    Ok(request(&stream.with_request_timeout(left(deadline)))?)
+}
+
+/// The time that is left; never nothing, which no setting takes.
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }
 
 fn watch(builder: StreamBuilder, channels: Vec<Channel>, end: &End, json: bool) -> Result<(), Failure> {
@@ -71,35 +159,74 @@ fn watch(builder: StreamBuilder, channels: Vec<Channel>, end: &End, json: bool) 
     })
 }
 
-fn book(builder: StreamBuilder, symbol: Symbol, levels: usize, end: &End, json: bool) -> Result<(), Failure> {
-    let stream = builder.subscribe(Channel::depth([symbol])).connect()?;
-    let mut book = OrderBook::new(symbol);
-    stream.request_snapshot(symbol)?;
-    let mut out = io::stdout().lock();
-    each(&stream, end, |event| {
-        match &event {
-            Event::Depth(depth) => {
-                let asked = book.needs_snapshot();
-                book.apply(depth)?;
-                if book.needs_snapshot() && (!asked || depth.kind.is_snapshot()) {
-                    stream.request_snapshot(symbol)?;
+/// A book that is followed.
+struct Follow {
+    book: OrderBook,
+    levels: usize,
+    realtime: bool,
+}
+
+impl Follow {
+    fn run(mut self, builder: StreamBuilder, end: &End, json: bool) -> Result<(), Failure> {
+        let symbol = self.book.symbol();
+        let channel = if self.realtime { Channel::depth_realtime([symbol]) } else { Channel::depth([symbol]) };
+        let stream = builder.subscribe(channel).connect()?;
+        self.begin(&stream)?;
+        let mut out = io::stdout().lock();
+        let redraw = out.is_terminal();
+        each(&stream, end, |event| {
+            match &event {
+                Event::Depth(depth) => {
+                    let asked = self.book.needs_snapshot();
+                    self.book.apply(depth)?;
+                    if self.book.needs_snapshot() && (!asked || depth.kind.is_snapshot()) {
+                        self.rebuild(&stream)?;
+                    }
                 }
+                Event::Disconnected(_) => self.book.restart(),
+                Event::Reconnected { .. } => {
+                    self.begin(&stream)?;
+                    return Ok(false);
+                }
+                _ => return Ok(false),
             }
-            Event::Disconnected(_) => book.restart(),
-            Event::Reconnected { .. } => {
-                stream.request_snapshot(symbol)?;
-                return Ok(false);
+            if json {
+                writeln!(out, "{}", json_of_book(&self.book, self.levels)?)?;
+            } else {
+                if redraw {
+                    // To the upper left corner of an empty screen.
+                    write!(out, "\x1b[2J\x1b[H")?;
+                }
+                write_book(&mut out, &self.book, self.levels)?;
             }
-            _ => return Ok(false),
+            out.flush()?;
+            Ok(matches!(event, Event::Depth(_)))
+        })
+    }
+
+    /// Asks for the first snapshot; that of `depth-realtime` comes by itself.
+    fn begin(&self, stream: &Stream) -> Result<(), Failure> {
+        if !self.realtime {
+            stream.request_snapshot(self.book.symbol())?;
         }
-        if json {
-            writeln!(out, "{}", json_of_book(&book, levels)?)?;
-        } else {
-            write_book(&mut out, &book, levels)?;
+        Ok(())
+    }
+
+    /// Asks for a new snapshot of a book that was lost.
+    fn rebuild(&mut self, stream: &Stream) -> Result<(), Failure> {
+        if !self.realtime {
+            return Ok(stream.request_snapshot(self.book.symbol())?);
         }
-        out.flush()?;
-        Ok(matches!(event, Event::Depth(_)))
-    })
+        match stream.depth_snapshot_realtime(self.book.symbol()) {
+            Ok(snapshot) => {
+                self.book.apply(&snapshot)?;
+                Ok(())
+            }
+            // The next connection begins with a snapshot.
+            Err(Error::NotReady(_) | Error::ConnectionLost) => Ok(()),
+            Err(e) => Err(e.into()),
+        }
+    }
 }
 
 /// Hands every event over, until it is time to stop; `show` says whether it counts.
@@ -132,118 +259,6 @@ fn each(stream: &Stream, end: &End, mut show: impl FnMut(Event) -> Result<bool, 
     Ok(())
 }
 
-fn is_data(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::Bbo(_)
-            | Event::Depth(_)
-            | Event::Trades(_)
-            | Event::Bar(_)
-            | Event::RefPrice(_)
-            | Event::Unknown(_)
-            | Event::Undecodable(_)
-    )
-}
-
-/// `{"event":…}` with the fields of the wire's message beside it.
-fn json_of(event: &Event) -> Result<String, Failure> {
-    fn message(name: &str, data: &impl Serialize) -> serde_json::Result<String> {
-        let text = serde_json::to_string(data)?;
-        Ok(format!(r#"{{"event":"{name}",{}"#, text.trim_start_matches('{')))
-    }
-    let text = match event {
-        Event::Bbo(bbo) => message("bbo", &bbo.data),
-        Event::Depth(depth) => message("depth", &depth.data),
-        Event::Trades(trades) => message("trades", &trades.data),
-        Event::Bar(bar) => message("bar", &bar.data),
-        Event::RefPrice(price) => message("ref-px", &price.data),
-        Event::Connected { authenticated } => {
-            Ok(json!({"event": "connected", "type": if *authenticated { "auth" } else { "unauth" }}).to_string())
-        }
-        Event::Disconnected(outage) => Ok(json!({
-            "event": "disconnected", "message": outage.error.to_string(), "retryInMs": millis(outage.retry_in)
-        })
-        .to_string()),
-        Event::ConnectFailed(outage) => Ok(json!({
-            "event": "connect-failed", "message": outage.error.to_string(), "retryInMs": millis(outage.retry_in)
-        })
-        .to_string()),
-        Event::Reconnected { attempts, down_for } => {
-            Ok(json!({"event": "reconnected", "attempts": attempts, "downForMs": millis(*down_for)}).to_string())
-        }
-        Event::Subscribed(channel) => Ok(json!({"event": "sub", "ch": channel}).to_string()),
-        Event::Unsubscribed(channel) => Ok(json!({"event": "unsub", "ch": channel}).to_string()),
-        Event::SubscriptionFailed(failed) => Ok(json!({"event": "sub-failed", "ch": failed.channel}).to_string()),
-        Event::Lagged(lag) => {
-            let dropped: serde_json::Map<_, _> =
-                lag.dropped.iter().map(|(channel, n)| (channel.to_string(), (*n).into())).collect();
-            Ok(json!({"event": "lagged", "dropped": dropped}).to_string())
-        }
-        Event::Refused(refusal) => {
-            Ok(json!({"event": "error", "code": refusal.code, "reason": refusal.reason, "info": refusal.message})
-                .to_string())
-        }
-        Event::Unknown(unknown) => Ok(json!({"event": "unknown", "text": unknown.text}).to_string()),
-        Event::Undecodable(data) => {
-            Ok(json!({"event": "undecodable", "text": data.text, "message": data.error.to_string()}).to_string())
-        }
-        other => Ok(json!({"event": "other", "message": format!("{other:?}")}).to_string()),
-    };
-    Ok(text.map_err(io::Error::from)?)
-}
-
-/// A line for people; nothing for what they need not see.
-fn line_of(event: &Event) -> Option<String> {
-    Some(match event {
-        Event::Bbo(bbo) => format!("{} bbo {} {} | {}", time(bbo.ts), bbo.symbol, level(bbo.bid), level(bbo.ask)),
-        Event::Depth(depth) => format!(
-            "{} depth {} {} bids {} asks {}",
-            time(depth.ts),
-            depth.symbol,
-            depth.seqnum,
-            depth.bids.len(),
-            depth.asks.len()
-        ),
-        Event::Trades(trades) => {
-            let line = |trade: &bitmax::model::Trade| {
-                let side = if trade.buyer_is_maker { "sell" } else { "buy" };
-                format!("{} trade {} {side} {} @ {}", time(trade.ts), trades.symbol, trade.size, trade.price)
-            };
-            trades.trades.iter().map(line).collect::<Vec<_>>().join("\n")
-        }
-        Event::Bar(bar) => format!(
-            "{} bar {} {} o {} h {} l {} c {} v {}",
-            time(bar.ts),
-            bar.interval,
-            bar.symbol,
-            bar.open,
-            bar.high,
-            bar.low,
-            bar.close,
-            bar.volume
-        ),
-        Event::RefPrice(price) => format!("ref-px {} {} {}", price.asset, price.price, price.quote_asset),
-        Event::Subscribed(_) | Event::Unsubscribed(_) => return None,
-        Event::Connected { .. } => "connected".to_owned(),
-        Event::Disconnected(outage) => format!("disconnected: {}; again in {:?}", outage.error, outage.retry_in),
-        Event::ConnectFailed(outage) => format!("cannot connect: {}; again in {:?}", outage.error, outage.retry_in),
-        Event::Reconnected { down_for, .. } => format!("reconnected after {down_for:?}"),
-        Event::SubscriptionFailed(failed) => format!("{} is not acknowledged", failed.channel),
-        Event::Refused(refusal) => refusal.to_string(),
-        Event::Unknown(unknown) => format!("unknown: {}", unknown.text),
-        Event::Undecodable(data) => format!("{}: {}", data.error, data.text),
-        other => format!("{other:?}"),
-    })
-}
-
-fn level(level: Option<Level>) -> String {
-    level.map_or_else(|| "-".to_owned(), |level| format!("{} @ {}", level.size, level.price))
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
 fn json_of_book(book: &OrderBook, levels: usize) -> Result<String, Failure> {
     #[derive(Serialize)]
     struct Line {
@@ -269,7 +284,9 @@ fn write_book(out: &mut impl Write, book: &OrderBook, levels: usize) -> io::Resu
     let (Some(seqnum), true) = (book.seqnum(), book.is_live()) else {
         return writeln!(out, "{} {:?}", book.symbol(), book.status());
     };
-    writeln!(out, "{} {} {seqnum}", time(book.ts().unwrap_or_default()), book.symbol())?;
+    // The snapshot of the realtime channel has no time.
+    let when = or_dash(book.ts().filter(|ts| *ts > 0).map(time));
+    writeln!(out, "{when} {} {seqnum}", book.symbol())?;
     let asks: Vec<Level> = book.asks().take(levels).collect();
     for level in asks.iter().rev() {
         writeln!(out, "  ask {:>16} {:>16}", level.price, level.size)?;

@@ -1,7 +1,7 @@
 //! Which exchange a command speaks to.
 
-use bitmax::Endpoint;
 use bitmax::sandbox::Sandbox;
+use bitmax::{Credentials, Endpoint};
 use clap::Args;
 
 use crate::failure::Failure;
@@ -45,6 +45,14 @@ impl Target {
         match self {
             Self::Sandbox(sandbox) => sandbox.endpoint(),
             Self::Remote(endpoint) => endpoint.clone(),
+        }
+    }
+
+    /// The sandbox's own for the embedded one, else those of the environment.
+    pub(crate) fn credentials(&self) -> Result<Credentials, Failure> {
+        match self {
+            Self::Sandbox(sandbox) => Ok(sandbox.credentials()),
+            Self::Remote(_) => Ok(Credentials::from_env()?),
         }
     }
 }

@@ -66,9 +66,11 @@ impl Account {
     /// # }
     /// ```
     pub fn place(&self, order: &impl AsRef<NewOrder>) -> Result<OrderAnswer<Outcome>> {
-        let body = self.stamp(order.as_ref(), self.client.now_millis())?;
-        let answer: RawAnswer = self.client.fetch(&self.request(&endpoint::PLACE).body(&body))?;
-        answer.one(&endpoint::PLACE)
+        self.stamped(&endpoint::PLACE, |now| {
+            let body = self.stamp(order.as_ref(), now)?;
+            let answer: RawAnswer = self.client.send(&self.request(&endpoint::PLACE).body(&body))?;
+            answer.one(&endpoint::PLACE)
+        })
     }
 
     /// Places up to 10 orders at once: `POST /G/api/pro/v1/AC/order/batch`. One that is refused fails all of them; the
@@ -78,10 +80,11 @@ impl Account {
     /// As [`place`](Self::place); [`Error::InvalidInput`] naming `orders` for none or more than 10.
     pub fn place_batch<O: AsRef<NewOrder>>(&self, orders: &[O]) -> Result<OrderAnswer<Vec<Outcome>>> {
         check_batch(orders.len())?;
-        let now = self.client.now_millis();
-        let orders = orders.iter().map(|order| self.stamp(order.as_ref(), now)).collect::<Result<_, _>>()?;
-        let answer: RawAnswer = self.client.fetch(&self.request(&endpoint::PLACE_BATCH).body(&Batch { orders }))?;
-        answer.batch(&endpoint::PLACE_BATCH)
+        self.stamped(&endpoint::PLACE_BATCH, |now| {
+            let orders = orders.iter().map(|order| self.stamp(order.as_ref(), now)).collect::<Result<_, _>>()?;
+            let answer: RawAnswer = self.client.send(&self.request(&endpoint::PLACE_BATCH).body(&Batch { orders }))?;
+            answer.batch(&endpoint::PLACE_BATCH)
+        })
     }
 
     /// Cancels an order: `DELETE /G/api/pro/v1/AC/order`. `None` where the exchange says no more than that it is done.
@@ -98,9 +101,11 @@ impl Account {
     /// # }
     /// ```
     pub fn cancel(&self, order: &CancelOrder) -> Result<Option<OrderAnswer<Outcome>>> {
-        let body = order.stamp(self.client.now_millis())?;
-        let answer: Option<RawAnswer> = self.client.fetch(&self.request(&endpoint::CANCEL).body(&body))?;
-        answer.map(|answer| answer.one(&endpoint::CANCEL)).transpose()
+        self.stamped(&endpoint::CANCEL, |now| {
+            let body = order.stamp(now)?;
+            let answer: Option<RawAnswer> = self.client.send(&self.request(&endpoint::CANCEL).body(&body))?;
+            answer.map(|answer| answer.one(&endpoint::CANCEL)).transpose()
+        })
     }
 
     /// Cancels up to 10 orders at once: `DELETE /G/api/pro/v1/AC/order/batch`. One that is refused fails all of them;
@@ -110,11 +115,12 @@ impl Account {
     /// As all calls: see [`Account`]; [`Error::InvalidInput`] naming `orders` for none or more than 10.
     pub fn cancel_batch(&self, orders: &[CancelOrder]) -> Result<Option<OrderAnswer<Vec<Outcome>>>> {
         check_batch(orders.len())?;
-        let now = self.client.now_millis();
-        let orders = orders.iter().map(|order| order.stamp(now)).collect::<Result<_, _>>()?;
-        let answer: Option<RawAnswer> =
-            self.client.fetch(&self.request(&endpoint::CANCEL_BATCH).body(&Batch { orders }))?;
-        answer.map(|answer| answer.batch(&endpoint::CANCEL_BATCH)).transpose()
+        self.stamped(&endpoint::CANCEL_BATCH, |now| {
+            let orders = orders.iter().map(|order| order.stamp(now)).collect::<Result<_, _>>()?;
+            let answer: Option<RawAnswer> =
+                self.client.send(&self.request(&endpoint::CANCEL_BATCH).body(&Batch { orders }))?;
+            answer.map(|answer| answer.batch(&endpoint::CANCEL_BATCH)).transpose()
+        })
     }
 
     /// Cancels all orders, or those of one product: `DELETE /G/api/pro/v1/AC/order/all`. `None` where the exchange says
@@ -198,6 +204,13 @@ impl Account {
     fn stamp(&self, order: &NewOrder, now: u64) -> Result<OrderBody> {
         self.client.rules().check(self.category, order)?;
         Ok(order.stamp(now)?)
+    }
+
+    /// Makes a call whose body has the time in it, and an id where none is given: both are new where it is refused for
+    /// its time and made once more.
+    fn stamped<T>(&self, call: &Call, send: impl Fn(u64) -> Result<T>) -> Result<T> {
+        self.client.prepare(call)?;
+        self.client.timely(|| send(self.client.now_millis()))
     }
 
     fn one_order(&self, order_id: OrderId) -> Result<Option<Order>> {

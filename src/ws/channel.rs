@@ -125,6 +125,11 @@ impl Channel {
         Self { topics }
     }
 
+    /// Whether only an authenticated stream may have it: orders, and `depth-realtime`.
+    pub fn is_private(&self) -> bool {
+        self.topics.iter().flatten().any(Topic::is_private)
+    }
+
     /// The single subscriptions that the channel stands for.
     pub(crate) fn into_topics(self) -> Result<Vec<Topic>, InvalidInput> {
         self.topics
@@ -202,6 +207,19 @@ mod tests {
         assert_eq!("ref-px:BTC".parse(), Ok(Channel::ref_px(["BTC"])));
         assert_eq!("order:CASH".parse(), Ok(Channel::orders(AccountCategory::Cash)));
         assert_eq!("order:margin:BTC/USDT".parse(), Ok(Channel::orders_of(AccountCategory::Margin, ["BTC/USDT"])));
+    }
+
+    #[test]
+    fn orders_and_realtime_depth_are_private() {
+        for (text, private) in [
+            ("order:cash", true),
+            ("order:margin:BTC/USDT", true),
+            ("depth-realtime:BTC/USDT", true),
+            ("depth:BTC/USDT", false),
+            ("bar:1:BTC/USDT", false),
+        ] {
+            assert_eq!(text.parse::<Channel>().unwrap().is_private(), private, "{text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, TryRecvError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -26,8 +26,9 @@ use super::event::{CloseReason, Event};
 use super::pending::Token as Waiter;
 use super::queue::{EventReceiver, EventSender, queue};
 use super::session::{AuthHeaders, Command, Identity, Now, Output, Request, Session, SessionConfig};
+use super::stats::Counters;
 use super::tap::{Direction, Tap};
-use crate::clock::wall_nanos;
+use crate::clock::{Clock, wall_nanos};
 use crate::error::{CloseFrame, Error, Phase, Result};
 
 const SOCKET: Token = Token(0);
@@ -61,13 +62,13 @@ pub(crate) struct Shared {
     /// When the clock of all of them began.
     pub(crate) began: Instant,
     pub(crate) attempts: Attempts,
-    /// How far the exchange's clock is ahead of this machine's, milliseconds.
-    pub(crate) clock_offset: Arc<AtomicI64>,
+    /// The exchange's clock, which REST sets too.
+    pub(crate) clock: Clock,
 }
 
 impl Shared {
-    pub(crate) fn new() -> Self {
-        Self { began: Instant::now(), attempts: Attempts::default(), clock_offset: Arc::default() }
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { began: Instant::now(), attempts: Attempts::default(), clock }
     }
 }
 
@@ -99,6 +100,7 @@ pub(crate) struct Remote {
     inbox: mpsc::Sender<Inbox>,
     waker: Arc<Waker>,
     requests: Arc<AtomicU64>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Remote {
@@ -141,9 +143,9 @@ pub(crate) fn spawn(settings: Settings) -> Result<Running> {
     let poll = Poll::new().map_err(setup)?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(setup)?);
     let (inbox, commands) = mpsc::channel();
-    let remote = Remote { inbox, waker, requests: Arc::default() };
+    let remote = Remote { inbox, waker, requests: Arc::default(), counters: Arc::default() };
     let resume = remote.clone();
-    let (sender, events) = queue(settings.max_queued, move || {
+    let (sender, events) = queue(settings.max_queued, Arc::clone(&remote.counters), move || {
         if resume.post(Inbox::Resume).is_err() {
             log::trace!("the stream has ended");
         }
@@ -169,7 +171,7 @@ pub(crate) fn spawn(settings: Settings) -> Result<Running> {
             Backoff::new(settings.backoff, settings.shared.attempts, seed),
         ),
         waiters: BTreeMap::new(),
-        clock_offset: settings.shared.clock_offset,
+        clock: settings.shared.clock,
         connect_timeout: settings.session.connect_timeout,
         max_message: settings.max_message,
         target: settings.target,
@@ -201,7 +203,7 @@ struct Driver {
     session: Session,
     /// Who waits for the answers to requests.
     waiters: BTreeMap<Waiter, mpsc::Sender<Result<Answer>>>,
-    clock_offset: Arc<AtomicI64>,
+    clock: Clock,
     target: Target,
     websocket: WebSocketConfig,
     connect_timeout: Duration,
@@ -284,7 +286,8 @@ impl Driver {
                     self.fail(Error::transport(Phase::Exchange, late));
                 }
                 Output::ResetIfUnsent => {}
-                Output::Clock(offset) => self.clock_offset.store(offset, Ordering::Relaxed),
+                Output::Clock(ahead) => self.clock.set(ahead),
+                Output::Measured(measured) => self.remote.counters.measured(measured),
                 Output::HangUp => self.link = Link::None,
                 Output::Finish => self.finished = true,
             }
@@ -292,6 +295,9 @@ impl Driver {
     }
 
     fn deliver(&mut self, event: Event) {
+        if matches!(event, Event::Reconnected { .. }) {
+            self.remote.counters.reconnected();
+        }
         if matches!(event, Event::Connected { .. } | Event::Closed(_))
             && let Some(first) = self.first.take()
         {
@@ -404,15 +410,20 @@ impl Driver {
             match websocket.read() {
                 Ok(Message::Text(text)) => {
                     let now = Now { wall: wall_nanos(), ..now };
+                    self.remote.counters.message(text.len(), now.at);
                     if let Some(tap) = &mut self.tap {
                         tap(Direction::Received, &text, now.wall);
                     }
                     self.session.text(&text, now);
                 }
-                Ok(Message::Binary(bytes)) => self.session.binary(&bytes, now),
+                Ok(Message::Binary(bytes)) => {
+                    self.remote.counters.message(bytes.len(), now.at);
+                    self.session.binary(&bytes, now);
+                }
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {
                     self.session.heard(now);
-                    self.unflushed = true;
+                    // The answer to a ping.
+                    self.flush();
                 }
                 Ok(Message::Close(frame)) => {
                     let (code, reason) = frame.map_or((None, String::new()), |frame| {

@@ -1,0 +1,165 @@
+//! How an event of the stream is printed: as JSON with the names of the wire, or as a line for people.
+
+use std::io;
+use std::time::Duration;
+
+use bitmax::Event;
+use bitmax::model::{Level, OrderState};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output::{or_dash, time};
+
+/// Whether an event counts: what the exchange has to say, and not how the connection is.
+pub(crate) fn is_data(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Bbo(_)
+            | Event::Depth(_)
+            | Event::Trades(_)
+            | Event::Bar(_)
+            | Event::RefPrice(_)
+            | Event::Order(_)
+            | Event::CancelRejected(_)
+            | Event::Balance(_)
+            | Event::Unknown(_)
+            | Event::Undecodable(_)
+    )
+}
+
+/// `{"event":…}` with the fields of the wire's message beside it.
+pub(crate) fn json_of(event: &Event) -> Result<String, Failure> {
+    fn message(name: &str, data: &impl Serialize) -> serde_json::Result<String> {
+        let text = serde_json::to_string(data)?;
+        Ok(format!(r#"{{"event":"{name}",{}"#, text.trim_start_matches('{')))
+    }
+    let text = match event {
+        Event::Bbo(bbo) => message("bbo", &bbo.data),
+        Event::Depth(depth) => message("depth", &depth.data),
+        Event::Trades(trades) => message("trades", &trades.data),
+        Event::Bar(bar) => message("bar", &bar.data),
+        Event::RefPrice(price) => message("ref-px", &price.data),
+        Event::Order(order) => message("order", &order.data),
+        Event::CancelRejected(cancel) => message("cancel-rejected", &cancel.data),
+        Event::Balance(balance) => message("balance", &balance.data),
+        Event::LateAnswer(answer) => Ok(json!({"event": "late-answer", "text": answer.text}).to_string()),
+        Event::Connected { authenticated } => {
+            Ok(json!({"event": "connected", "type": if *authenticated { "auth" } else { "unauth" }}).to_string())
+        }
+        Event::Disconnected(outage) => Ok(json!({
+            "event": "disconnected", "message": outage.error.to_string(), "retryInMs": millis(outage.retry_in)
+        })
+        .to_string()),
+        Event::ConnectFailed(outage) => Ok(json!({
+            "event": "connect-failed", "message": outage.error.to_string(), "retryInMs": millis(outage.retry_in)
+        })
+        .to_string()),
+        Event::Reconnected { attempts, down_for } => {
+            Ok(json!({"event": "reconnected", "attempts": attempts, "downForMs": millis(*down_for)}).to_string())
+        }
+        Event::Subscribed(channel) => Ok(json!({"event": "sub", "ch": channel}).to_string()),
+        Event::Unsubscribed(channel) => Ok(json!({"event": "unsub", "ch": channel}).to_string()),
+        Event::SubscriptionFailed(failed) => Ok(json!({"event": "sub-failed", "ch": failed.channel}).to_string()),
+        Event::Lagged(lag) => {
+            let dropped: serde_json::Map<_, _> =
+                lag.dropped.iter().map(|(channel, n)| (channel.to_string(), (*n).into())).collect();
+            Ok(json!({"event": "lagged", "dropped": dropped}).to_string())
+        }
+        Event::Refused(refusal) => {
+            Ok(json!({"event": "error", "code": refusal.code, "reason": refusal.reason, "info": refusal.message})
+                .to_string())
+        }
+        Event::Unknown(unknown) => Ok(json!({"event": "unknown", "text": unknown.text}).to_string()),
+        Event::Undecodable(data) => {
+            Ok(json!({"event": "undecodable", "text": data.text, "message": data.error.to_string()}).to_string())
+        }
+        other => Ok(json!({"event": "other", "message": format!("{other:?}")}).to_string()),
+    };
+    Ok(text.map_err(io::Error::from)?)
+}
+
+/// A line for people; nothing for what they need not see.
+pub(crate) fn line_of(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Bbo(bbo) => format!("{} bbo {} {} | {}", time(bbo.ts), bbo.symbol, level(bbo.bid), level(bbo.ask)),
+        Event::Depth(depth) => format!(
+            "{} depth {} {} bids {} asks {}",
+            time(depth.ts),
+            depth.symbol,
+            depth.seqnum,
+            depth.bids.len(),
+            depth.asks.len()
+        ),
+        Event::Trades(trades) => {
+            let line = |trade: &bitmax::model::Trade| {
+                let side = if trade.buyer_is_maker { "sell" } else { "buy" };
+                format!("{} trade {} {side} {} @ {}", time(trade.ts), trades.symbol, trade.size, trade.price)
+            };
+            trades.trades.iter().map(line).collect::<Vec<_>>().join("\n")
+        }
+        Event::Bar(bar) => format!(
+            "{} bar {} {} o {} h {} l {} c {} v {}",
+            time(bar.ts),
+            bar.interval,
+            bar.symbol,
+            bar.open,
+            bar.high,
+            bar.low,
+            bar.close,
+            bar.volume
+        ),
+        Event::RefPrice(price) => format!("ref-px {} {} {}", price.asset, price.price, price.quote_asset),
+        Event::Order(order) => order_line(&order.data.data),
+        Event::CancelRejected(cancel) => {
+            let cancel = &cancel.data.data;
+            let reason = or_dash(cancel.text.as_ref());
+            let (when, order) = (time(cancel.ts), &cancel.orig_order_id);
+            format!("{when} cancel of {order} {} rejected: {} {reason}", cancel.symbol, cancel.error)
+        }
+        Event::Balance(update) => {
+            let (account, balance) = (or_dash(update.data.ac.as_ref()), &update.data.data);
+            format!("balance {account} {} {}, of it {} available", balance.asset, balance.total, balance.available)
+        }
+        Event::LateAnswer(answer) => format!("late answer: {}", answer.text),
+        Event::Lagged(lag) => {
+            let dropped: Vec<String> = lag.dropped.iter().map(|(channel, n)| format!("{channel} {n}")).collect();
+            format!("too slow, dropped: {}", dropped.join(", "))
+        }
+        Event::Subscribed(_) | Event::Unsubscribed(_) => return None,
+        Event::Connected { .. } => "connected".to_owned(),
+        Event::Disconnected(outage) => format!("disconnected: {}; again in {:?}", outage.error, outage.retry_in),
+        Event::ConnectFailed(outage) => format!("cannot connect: {}; again in {:?}", outage.error, outage.retry_in),
+        Event::Reconnected { down_for, .. } => format!("reconnected after {down_for:?}"),
+        Event::SubscriptionFailed(failed) => format!("{} is not acknowledged", failed.channel),
+        Event::Refused(refusal) => refusal.to_string(),
+        Event::Unknown(unknown) => format!("unknown: {}", unknown.text),
+        Event::Undecodable(data) => format!("{}: {}", data.error, data.text),
+        other => format!("{other:?}"),
+    })
+}
+
+fn order_line(order: &OrderState) -> String {
+    format!(
+        "{} order {} {} {} {} {} @ {} {}, filled {} @ {}",
+        time(order.ts),
+        order.order_id,
+        order.symbol,
+        or_dash(order.side.as_ref()),
+        or_dash(order.order_type.as_ref()),
+        or_dash(order.order_qty),
+        or_dash(order.price),
+        order.status,
+        or_dash(order.cum_filled_qty),
+        or_dash(order.avg_px)
+    )
+}
+
+/// Size and price of the best of a side.
+fn level(level: Option<Level>) -> String {
+    level.map_or_else(|| "-".to_owned(), |level| format!("{} @ {}", level.size, level.price))
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
