@@ -225,7 +225,7 @@ fn market_trades() {
         assert_eq!((&answer["id"], &answer["symbol"]), (&json!("abcd1334"), &json!("BTC/USDT")));
         assert_eq!(list(&answer["data"]).len(), level);
     }
-    session.send(&sample("ws/market-trades.request"));
+    session.send(&sample("ws-requests/market-trades"));
     assert_refusal(&session.next()); // ASD/USDT is not listed
 }
 
