@@ -196,7 +196,8 @@ impl Exchange {
         }
         if last {
             peer.0.send(Message::text(END)).ok()?;
-            return drop(peer.wait_for_close()).into();
+            drop(peer.wait_for_close());
+            return Some(());
         }
         self.destroy(peer)
     }
