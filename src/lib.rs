@@ -73,7 +73,7 @@ mod text;
 mod tls;
 mod ws;
 
-pub use book::{BookChange, BookStatus, OrderBook, StaleReason};
+pub use book::{BookChange, BookStatus, Levels, OrderBook, StaleReason};
 pub use client::Client;
 pub use code::{Code, CodeGroup};
 pub use config::{ClientBuilder, Endpoint, WhenLimited};
