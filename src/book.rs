@@ -70,8 +70,8 @@ pub struct OrderBook {
     ts: u64,
     /// Digits after the point of the prices seen: a tick is 10 to the power of minus this.
     scale: u32,
-    bids: Side<false>,
-    asks: Side<true>,
+    /// Bids, asks.
+    sides: [Side; 2],
     /// Changes for the next snapshot, by sequence number.
     kept: VecDeque<Depth>,
 }
@@ -153,8 +153,7 @@ impl OrderBook {
             seqnum: 0,
             ts: 0,
             scale: 0,
-            bids: Side::new(levels.max(1)),
-            asks: Side::new(levels.max(1)),
+            sides: [false, true].map(|asks| Side::new(asks, levels.max(1))),
             kept: VecDeque::new(),
         }
     }
@@ -162,8 +161,7 @@ impl OrderBook {
     /// A copy with the best `levels` of each side at most. It can be kept up to date like the book itself: of what is
     /// worse than its levels it makes no claims.
     pub fn top(&self, levels: usize) -> Self {
-        let (bids, asks) = (self.bids.top(levels), self.asks.top(levels));
-        Self { bids, asks, kept: VecDeque::new(), ..*self }
+        Self { sides: self.sides.each_ref().map(|side| side.top(levels)), kept: VecDeque::new(), ..*self }
     }
 
     /// Takes a snapshot or a change, and says what came of it.
@@ -251,28 +249,28 @@ impl OrderBook {
     /// The highest bid; `None` when nobody buys or the book is not live.
     #[inline]
     pub fn best_bid(&self) -> Option<Level> {
-        self.bids.best(self.scale)
+        self.sides[0].best(self.scale)
     }
 
     /// The lowest ask; `None` when nobody sells or the book is not live.
     #[inline]
     pub fn best_ask(&self) -> Option<Level> {
-        self.asks.best(self.scale)
+        self.sides[1].best(self.scale)
     }
 
     /// The bids, highest first; none when the book is not live.
     pub fn bids(&self) -> Levels<'_> {
-        self.bids.levels(self.scale)
+        self.sides[0].levels(self.scale)
     }
 
     /// The asks, lowest first; none when the book is not live.
     pub fn asks(&self) -> Levels<'_> {
-        self.asks.levels(self.scale)
+        self.sides[1].levels(self.scale)
     }
 
     /// Halfway between the best bid and the best ask, in the quote asset; `None` where one is missing.
     pub fn mid(&self) -> Option<Decimal> {
-        let sum = u128::from(self.bids.best_ticks()?) + u128::from(self.asks.best_ticks()?);
+        let sum = u128::from(self.sides[0].best_ticks()?) + u128::from(self.sides[1].best_ticks()?);
         // cannot fail: at most 21 digits, and the scale of a book is below that of a decimal
         Decimal::try_from_i128_with_scale(sum as i128 * 5, self.scale + 1).ok()
     }
@@ -280,7 +278,7 @@ impl OrderBook {
     /// The best ask less the best bid, in the quote asset; `None` where one is missing.
     pub fn spread(&self) -> Option<Decimal> {
         // cannot fail: a live book is not crossed
-        let ticks = self.asks.best_ticks()?.checked_sub(self.bids.best_ticks()?)?;
+        let ticks = self.sides[1].best_ticks()?.checked_sub(self.sides[0].best_ticks()?)?;
         Some(price(ticks, self.scale))
     }
 
@@ -302,18 +300,17 @@ impl OrderBook {
     /// Takes a snapshot, then the kept changes that follow it. Those behind a gap are kept further.
     #[cold]
     fn build(&mut self, snapshot: &Depth) -> BookChange {
-        self.bids.clear();
-        self.asks.clear();
+        self.sides.iter_mut().for_each(Side::clear);
         self.scale = 0;
         for level in snapshot.bids.iter().chain(&snapshot.asks) {
             if self.ticks(level).is_none() {
                 return self.lose(StaleReason::BadLevel(*level));
             }
         }
-        let filled =
-            self.bids.fill(&snapshot.bids, self.scale).and_then(|()| self.asks.fill(&snapshot.asks, self.scale));
-        if let Err(level) = filled {
-            return self.lose(StaleReason::BadLevel(level));
+        for (side, levels) in self.sides.iter_mut().zip([&snapshot.bids, &snapshot.asks]) {
+            if let Err(level) = side.fill(levels, self.scale) {
+                return self.lose(StaleReason::BadLevel(level));
+            }
         }
         self.status = BookStatus::Live;
         if self.arrive(snapshot) == BookChange::Lost {
@@ -335,16 +332,16 @@ impl OrderBook {
         if change.seqnum != expected {
             return self.gap(change, expected);
         }
-        for level in &change.bids {
-            match self.ticks(level) {
-                Some(ticks) => self.bids.set(ticks, &level.size),
-                None => return self.lose(StaleReason::BadLevel(*level)),
-            }
-        }
-        for level in &change.asks {
-            match self.ticks(level) {
-                Some(ticks) => self.asks.set(ticks, &level.size),
-                None => return self.lose(StaleReason::BadLevel(*level)),
+        // One loop over both sides, so that nothing has to be guessed about which of them is next.
+        let mut levels = [change.bids.as_slice(), change.asks.as_slice()];
+        loop {
+            let at = usize::from(levels[0].is_empty());
+            let Some(left) = levels.get_mut(at) else { break };
+            let Some((level, others)) = left.split_first() else { break };
+            *left = others;
+            let Some(ticks) = self.ticks(level) else { return self.lose(StaleReason::BadLevel(*level)) };
+            if let Some(side) = self.sides.get_mut(at) {
+                side.set(ticks, &level.size);
             }
         }
         self.arrive(change)
@@ -355,14 +352,12 @@ impl OrderBook {
     fn arrive(&mut self, depth: &Depth) -> BookChange {
         self.seqnum = depth.seqnum;
         self.ts = depth.ts;
-        match (self.bids.best_ticks(), self.asks.best_ticks()) {
+        match (self.sides[0].best_ticks(), self.sides[1].best_ticks()) {
             (Some(bid), Some(ask)) if bid >= ask => {
                 let [bid, ask] = [bid, ask].map(|ticks| price(ticks, self.scale));
                 self.lose(StaleReason::Crossed { bid, ask })
             }
-            (None, _) | (_, None) if self.bids.is_exhausted() || self.asks.is_exhausted() => {
-                self.lose(StaleReason::Exhausted)
-            }
+            (None, _) | (_, None) if self.sides.iter().any(Side::is_exhausted) => self.lose(StaleReason::Exhausted),
             _ => BookChange::Updated,
         }
     }
@@ -377,8 +372,7 @@ impl OrderBook {
     #[cold]
     fn lose(&mut self, why: StaleReason) -> BookChange {
         self.status = BookStatus::Stale(why);
-        self.bids.clear();
-        self.asks.clear();
+        self.sides.iter_mut().for_each(Side::clear);
         BookChange::Lost
     }
 
@@ -416,8 +410,9 @@ impl OrderBook {
         }
         if price.scale() > self.scale {
             let factor = power_of_ten(price.scale() - self.scale)?;
-            self.bids.rescale(factor)?;
-            self.asks.rescale(factor)?;
+            for side in &mut self.sides {
+                side.rescale(factor)?;
+            }
             self.scale = price.scale();
         }
         ticks(&price, self.scale)

@@ -32,7 +32,8 @@ use crate::model::Level;
 #[must_use = "iterators are lazy"]
 pub struct Levels<'a> {
     pub(super) entries: &'a [Entry],
-    pub(super) asks: bool,
+    /// Of asks all bits, of bids none.
+    pub(super) flip: u64,
     pub(super) scale: u32,
 }
 
@@ -40,7 +41,7 @@ impl Levels<'_> {
     /// What there is at this price and better ones, in the base asset. More than a decimal holds counts as the most that
     /// one does.
     pub fn quantity_to(self, price: Decimal) -> Decimal {
-        let asks = self.asks;
+        let asks = self.flip > 0;
         self.take_while(|level| if asks { level.price <= price } else { level.price >= price })
             .fold(Decimal::ZERO, |sum, level| sum.saturating_add(level.size))
     }
@@ -91,7 +92,7 @@ impl Iterator for Levels<'_> {
             let (entry, worse) = self.entries.split_last()?;
             self.entries = worse;
             if entry.is_there() {
-                return Some(entry.level(self.asks, self.scale));
+                return Some(entry.level(self.flip, self.scale));
             }
         }
     }
@@ -107,7 +108,7 @@ impl DoubleEndedIterator for Levels<'_> {
             let (entry, better) = self.entries.split_first()?;
             self.entries = better;
             if entry.is_there() {
-                return Some(entry.level(self.asks, self.scale));
+                return Some(entry.level(self.flip, self.scale));
             }
         }
     }

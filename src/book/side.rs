@@ -7,7 +7,9 @@ use crate::model::Level;
 
 /// One side, the best level last: what changes most is where little has to move.
 #[derive(Debug, Clone)]
-pub(super) struct Side<const ASKS: bool> {
+pub(super) struct Side {
+    /// What makes a key of ticks, and ticks of a key, by exclusive or: of bids nothing, of asks all bits.
+    flip: u64,
     /// By key, rising. A level that goes stays with size zero, for it often comes again and there is less to move;
     /// but the last is always there.
     entries: Vec<Entry>,
@@ -24,15 +26,9 @@ pub(super) struct Entry {
     pub(super) size: Decimal,
 }
 
-/// Ticks to key and back: of asks the complement.
-#[inline]
-pub(super) fn key(ticks: u64, asks: bool) -> u64 {
-    if asks { !ticks } else { ticks }
-}
-
-impl<const ASKS: bool> Side<ASKS> {
-    pub(super) fn new(bound: usize) -> Self {
-        Self { entries: Vec::new(), bound, horizon: 0 }
+impl Side {
+    pub(super) fn new(asks: bool, bound: usize) -> Self {
+        Self { flip: if asks { u64::MAX } else { 0 }, entries: Vec::new(), bound, horizon: 0 }
     }
 
     pub(super) fn clear(&mut self) {
@@ -42,16 +38,16 @@ impl<const ASKS: bool> Side<ASKS> {
 
     #[inline]
     pub(super) fn best_ticks(&self) -> Option<u64> {
-        self.entries.last().map(|entry| key(entry.key, ASKS))
+        self.entries.last().map(|entry| entry.key ^ self.flip)
     }
 
     #[inline]
     pub(super) fn best(&self, scale: u32) -> Option<Level> {
-        self.entries.last().map(|entry| entry.level(ASKS, scale))
+        self.entries.last().map(|entry| entry.level(self.flip, scale))
     }
 
     pub(super) fn levels(&self, scale: u32) -> Levels<'_> {
-        Levels { entries: &self.entries, asks: ASKS, scale }
+        Levels { entries: &self.entries, flip: self.flip, scale }
     }
 
     /// Whether nothing is left of what is known, while there may be more.
@@ -72,9 +68,9 @@ impl<const ASKS: bool> Side<ASKS> {
     }
 
     /// Sets a level; size zero: there is none any more.
-    #[inline]
+    #[inline(always)]
     pub(super) fn set(&mut self, ticks: u64, size: &Decimal) {
-        let key = key(ticks, ASKS);
+        let key = ticks ^ self.flip;
         let at = self.place(key);
         match self.entries.get_mut(at) {
             Some(entry) if entry.key == key => {
@@ -96,7 +92,7 @@ impl<const ASKS: bool> Side<ASKS> {
                 self.keep_best(self.bound);
             }
             self.entries.reserve_exact((self.entries.len() / 4).max(4));
-            at = self.place(entry.key);
+            at = self.entries.partition_point(|other| other.key < entry.key);
         }
         if entry.key >= self.horizon {
             self.entries.insert(at, entry);
@@ -113,21 +109,21 @@ impl<const ASKS: bool> Side<ASKS> {
         self.horizon = self.entries.first().map_or(u64::MAX, |worst| self.horizon.max(worst.key));
     }
 
-    /// Where a key is or belongs. Near the top no branch depends on where that is: it is counted what is worse, first
-    /// in steps of a block, then within one.
-    #[inline]
+    /// Where a key is or belongs. Near the top no branch depends on where that is: what is worse is counted, first in
+    /// steps of a block, then within one.
+    #[inline(always)]
     fn place(&self, key: u64) -> usize {
         const NEAR: usize = 64;
         const BLOCK: usize = 8;
+        let worse = |entry: &Entry| usize::from(entry.key < key);
         if let Some(near) = self.entries.last_chunk::<NEAR>()
             && near[0].key < key
         {
+            // The first of the first block is worse, and so is the first of the block that is found.
             let (blocks, _) = near.as_chunks::<BLOCK>();
-            // The first of the first is worse, and so is the first of the block found.
-            let block: usize = blocks.iter().skip(1).map(|block| usize::from(block[0].key < key)).sum();
-            let within = blocks.get(block).into_iter().flatten().skip(1);
-            let before: usize = within.map(|entry| usize::from(entry.key < key)).sum();
-            self.entries.len() - NEAR + block * BLOCK + 1 + before
+            let block: usize = blocks.iter().skip(1).map(|[first, ..]| worse(first)).sum();
+            let within = blocks.get(block).map_or(0, |[_, others @ ..]| others.iter().map(worse).sum());
+            self.entries.len() - NEAR + block * BLOCK + 1 + within
         } else {
             self.entries.partition_point(|entry| entry.key < key)
         }
@@ -139,7 +135,7 @@ impl<const ASKS: bool> Side<ASKS> {
         for level in levels {
             let price = &level.price;
             let ticks = ticks(price, scale).or_else(|| ticks(&price.normalize(), scale)).ok_or(*level)?;
-            self.entries.push(Entry { key: key(ticks, ASKS), size: level.size });
+            self.entries.push(Entry { key: ticks ^ self.flip, size: level.size });
         }
         self.entries.sort_by_key(|entry| entry.key);
         self.entries.dedup_by(|later, earlier| {
@@ -162,7 +158,7 @@ impl<const ASKS: bool> Side<ASKS> {
     pub(super) fn rescale(&mut self, factor: u64) -> Option<()> {
         let horizon = (self.horizon > 0).then_some(&mut self.horizon);
         for known in self.entries.iter_mut().map(|entry| &mut entry.key).chain(horizon) {
-            *known = key(key(*known, ASKS).checked_mul(factor)?, ASKS);
+            *known = (*known ^ self.flip).checked_mul(factor)? ^ self.flip;
         }
         Some(())
     }
@@ -175,8 +171,8 @@ impl Entry {
     }
 
     #[inline]
-    pub(super) fn level(&self, asks: bool, scale: u32) -> Level {
-        Level { price: price(key(self.key, asks), scale), size: self.size }
+    pub(super) fn level(&self, flip: u64, scale: u32) -> Level {
+        Level { price: price(self.key ^ flip, scale), size: self.size }
     }
 }
 

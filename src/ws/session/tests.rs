@@ -1,5 +1,7 @@
 //! Scenarios under virtual time: what the server says, what passes, what the session does.
 
+mod books;
+
 use proptest::prelude::*;
 
 use std::sync::Arc;
