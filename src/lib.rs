@@ -95,6 +95,11 @@ pub use ws::{
     StreamBuilder, StreamHandle, StreamStats, SubscriptionFailed, Timed, Undecodable, Unknown,
 };
 
+// For the fuzz target alone; no part of the crate's API.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use ws::fuzz_session;
+
 /// The examples of the README, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

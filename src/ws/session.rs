@@ -15,6 +15,8 @@
 //! [outputs](Session::output) until nothing is left, then waits for the socket, a command, or the
 //! [deadline](Session::deadline), whichever is first.
 
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod identity;
 
 use std::collections::VecDeque;
@@ -22,6 +24,8 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
+#[cfg(fuzzing)]
+pub use fuzz::fuzz_session;
 pub use identity::Authentication;
 pub(crate) use identity::{AuthHeaders, Identity, Secret};
 

@@ -693,7 +693,44 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// A line of the fuzz target's input.
+fn line() -> impl Strategy<Value = String> {
+    const FIXTURES: [&str; 8] = [
+        include_str!("../../../tests/fixtures/ws/order.json"),
+        include_str!("../../../tests/fixtures/ws/error.json"),
+        include_str!("../../../tests/fixtures/ws/auth-err.json"),
+        include_str!("../../../tests/fixtures/ws/auth-ok.json"),
+        include_str!("../../../tests/fixtures/ws/disconnected.json"),
+        include_str!("../../../tests/fixtures/ws/depth-snapshot.json"),
+        include_str!("../../../tests/fixtures/ws/place-order-ack.json"),
+        include_str!("../../../tests/fixtures/ws/pong.json"),
+    ];
+    prop_oneof![
+        4 => Just("U".to_owned()),
+        4 => Just(GREETING.to_owned()),
+        1 => Just("B".to_owned()),
+        4 => Just("K".to_owned()),
+        1 => Just("P".to_owned()),
+        3 => (0u32..40_000).prop_map(|millis| format!("W{millis}")),
+        3 => "[SX](bbo|trades|order):(A|cash)(/B)?",
+        2 => "R[12]?",
+        1 => Just("DA/B".to_owned()),
+        3 => (0..FIXTURES.len()).prop_map(|n| FIXTURES[n].replace('\n', " ")),
+        1 => (1u32..4, 0u32..300_012).prop_map(|(id, code)| format!(r#"{{"m":"error","id":"{id}","code":{code}}}"#)),
+        1 => "\\PC{0,40}",
+    ]
+}
+
 proptest! {
+    /// The fuzz target's own properties.
+    #[test]
+    fn any_input_of_the_fuzz_target_holds(
+        way in "(header|message|ready)?",
+        lines in prop::collection::vec(line(), 0..60),
+    ) {
+        fuzz::fuzz_session(&format!("{way}\n{}", lines.join("\n")));
+    }
+
     /// Whatever happens: texts go out on a connection that is up only, every subscription that is wanted is in the
     /// end acknowledged, events come in a sensible order.
     #[test]
