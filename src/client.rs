@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use crate::clock::wall_millis;
-use crate::config::{ClientBuilder, Endpoint};
+use crate::clock::Clock;
+use crate::config::{ClientBuilder, Endpoint, RestConfig};
 use crate::credentials::Credentials;
 use crate::error::{InvalidInput, Result};
-use crate::rest::{Account, Identities, Market, Transport, Wallet};
+use crate::rest::{Account, ClockSetting, Details, Identities, Market, Transport, Wallet};
+use crate::rules::LoadedRules;
 use crate::ws::{Authentication, StreamBuilder, StreamIdentity, StreamShared, Target};
 
 /// A client of one exchange.
@@ -34,6 +34,10 @@ struct Shared {
     tls: Arc<rustls::ClientConfig>,
     transport: Transport,
     identities: Identities,
+    rules: LoadedRules,
+    clock: Clock,
+    clock_setting: ClockSetting,
+    details: Details,
     streams: StreamShared,
 }
 
@@ -51,12 +55,17 @@ impl Client {
     }
 
     pub(crate) fn new(settings: ClientBuilder) -> Result<Self> {
+        let clock = Clock::default();
         let shared = Shared {
             #[cfg(feature = "rustls")]
             tls: crate::tls::client_config(&settings.roots)?,
             transport: Transport::new(&settings)?,
             identities: Identities::default(),
-            streams: StreamShared::new(),
+            rules: LoadedRules::default(),
+            clock_setting: ClockSetting::default(),
+            details: Details::default(),
+            streams: StreamShared::new(clock.clone()),
+            clock,
             settings,
         };
         Ok(Self { shared: Arc::new(shared), deadline: None })
@@ -106,8 +115,7 @@ impl Client {
         let credentials = self.shared.settings.credentials.clone();
         let credentials = credentials.ok_or_else(|| InvalidInput::new("credentials", "the client has none"))?;
         let group = self.identity()?.group;
-        let offset = self.shared.streams.clock_offset.load(Ordering::Relaxed);
-        Ok((StreamIdentity::new(credentials, way, ready_ack, offset), group))
+        Ok((StreamIdentity::new(credentials, way, ready_ack, self.clock().ahead()), group))
     }
 
     /// What the client's streams share.
@@ -127,9 +135,29 @@ impl Client {
         &self.shared.identities
     }
 
+    pub(crate) fn rules(&self) -> &LoadedRules {
+        &self.shared.rules
+    }
+
     /// UTC milliseconds, for what is signed and for the `time` of orders.
     pub(crate) fn now_millis(&self) -> u64 {
-        wall_millis().saturating_add_signed(self.shared.streams.clock_offset.load(Ordering::Relaxed))
+        self.shared.clock.millis()
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    pub(crate) fn clock_setting(&self) -> &ClockSetting {
+        &self.shared.clock_setting
+    }
+
+    pub(crate) fn details(&self) -> &Details {
+        &self.shared.details
+    }
+
+    pub(crate) fn rest_config(&self) -> &RestConfig {
+        &self.shared.settings.rest
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {

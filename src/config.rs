@@ -130,6 +130,24 @@ pub(crate) struct RestConfig {
     pub(crate) call_timeout: Duration,
     pub(crate) idle_age: Duration,
     pub(crate) max_body: u64,
+    pub(crate) clock_correction: bool,
+    pub(crate) retries: u32,
+    pub(crate) acceptance_window: Duration,
+    pub(crate) when_limited: WhenLimited,
+}
+
+/// What becomes of a call that would be one more than the exchange answers in a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum WhenLimited {
+    /// It waits until it may be made, at most a minute; where the caller's deadline is earlier, it fails at once with
+    /// [`Error::RateLimited`](crate::Error::RateLimited).
+    #[default]
+    Wait,
+    /// It fails with [`Error::RateLimited`](crate::Error::RateLimited).
+    Fail,
+    /// It is made: what comes of it is the exchange's affair.
+    Ignore,
 }
 
 /// Settings of a [`Client`], made by [`Client::builder`].
@@ -160,6 +178,10 @@ impl ClientBuilder {
                 call_timeout: Duration::from_secs(10),
                 idle_age: Duration::from_secs(4),
                 max_body: 16 << 20,
+                clock_correction: true,
+                retries: 2,
+                acceptance_window: Duration::from_secs(30),
+                when_limited: WhenLimited::Wait,
             },
         }
     }
@@ -209,6 +231,42 @@ impl ClientBuilder {
     /// The largest body of a REST answer that is read, in bytes. Defaults to 16 MiB.
     pub fn max_body_size(mut self, bytes: u64) -> Self {
         self.rest.max_body = bytes;
+        self
+    }
+
+    /// Whether signed calls and orders go by the exchange's clock rather than by this machine's. Defaults to yes: the
+    /// first signed call asks for the exchange's time, and a call that is refused for its time asks again and is made
+    /// once more. Where the time cannot be had, this machine's clock is used.
+    pub fn clock_correction(mut self, on: bool) -> Self {
+        self.rest.clock_correction = on;
+        self
+    }
+
+    /// How old the exchange lets an order be when it arrives: one that was lost on the way is certain never to be placed
+    /// two seconds after that. For [settling](crate::Account::place_settled). Defaults to 30 s, which is the exchange's;
+    /// a shorter time than its own makes it certain of what is not.
+    pub fn acceptance_window(mut self, window: Duration) -> Self {
+        self.rest.acceptance_window = window;
+        self
+    }
+
+    /// How often a REST call that changes nothing is made once more after a failure that may pass: no connection, a
+    /// time-out, status 429 or 5xx, a failure of the exchange's own; 0 is never. Defaults to 2.
+    ///
+    /// Each retry waits a random time before it, up to 200 ms before the first and twice that before the next, or as
+    /// long as the server asks for (`Retry-After`). The attempts together end by the
+    /// [deadline](Client::with_deadline), and within the [time of one call](Self::call_timeout): where the wait would be
+    /// longer, the failure is returned at once. Calls that change something, orders above all, are never repeated.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.rest.retries = retries;
+        self
+    }
+
+    /// What becomes of calls for the [snapshot](crate::Account::balance_snapshot) and the
+    /// [history](crate::Account::balance_history) of balances beyond the 8 that the exchange answers in a minute, of
+    /// both together. Defaults to [`WhenLimited::Wait`].
+    pub fn when_limited(mut self, when_limited: WhenLimited) -> Self {
+        self.rest.when_limited = when_limited;
         self
     }
 

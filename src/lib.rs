@@ -60,9 +60,12 @@ pub mod model;
 mod order;
 mod order_answer;
 mod order_id;
+mod pace;
 mod rest;
+mod rules;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+mod settle;
 mod sign;
 mod symbol;
 mod text;
@@ -73,7 +76,7 @@ mod ws;
 pub use book::{BookChange, BookStatus, OrderBook, StaleReason};
 pub use client::Client;
 pub use code::{Code, CodeGroup};
-pub use config::{ClientBuilder, Endpoint};
+pub use config::{ClientBuilder, Endpoint, WhenLimited};
 pub use credentials::Credentials;
 pub use date::Date;
 pub use decimal::{DecimalError, ToDecimal, parse_decimal};
@@ -87,7 +90,9 @@ pub use rest::{
     Account, BalanceQuery, BarsIter, BarsQuery, Ledger, LedgerEntry, Market, OrderHistoryIter, OrderHistoryQuery,
     OrderHistoryV1Query, RecentOrdersQuery, SubuserTransfer, SubuserTransfersQuery, Wallet, WalletQuery,
 };
+pub use rules::{Change, Criterion, Fitted, Required, Rules, Violation};
 pub use rust_decimal::Decimal;
+pub use settle::{Settled, SettledCancel};
 pub use symbol::{Asset, OrderId, Symbol};
 pub use ws::wire::{AuthAck, Message, Refused, RequestAnswer, SubAck};
 pub use ws::{
@@ -95,10 +100,14 @@ pub use ws::{
     StreamBuilder, StreamHandle, StreamStats, SubscriptionFailed, Timed, Undecodable, Unknown,
 };
 
-// For the fuzz target alone; no part of the crate's API.
+// For the fuzz targets alone; no part of the crate's API.
 #[cfg(fuzzing)]
 #[doc(hidden)]
-pub use ws::fuzz_session;
+pub mod fuzz {
+    #[cfg(feature = "sandbox")]
+    pub use crate::sandbox::Fuzzed as Sandbox;
+    pub use crate::ws::fuzz_session as session;
+}
 
 /// The examples of the README, compiled and run.
 #[cfg(doctest)]

@@ -87,12 +87,12 @@ setting! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "an order does nothing until it is placed"]
 pub struct NewOrder {
-    symbol: Symbol,
-    side: Side,
-    order_type: OrderType,
-    quantity: Decimal,
-    price: Option<Decimal>,
-    stop_price: Option<Decimal>,
+    pub(crate) symbol: Symbol,
+    pub(crate) side: Side,
+    pub(crate) order_type: OrderType,
+    pub(crate) quantity: Decimal,
+    pub(crate) price: Option<Decimal>,
+    pub(crate) stop_price: Option<Decimal>,
     post_only: bool,
     time_in_force: Option<TimeInForce>,
     respond: Option<Respond>,
@@ -214,6 +214,18 @@ impl NewOrder {
         self
     }
 
+    /// The prices that it has, with the names of their fields.
+    pub(crate) fn prices(&self) -> impl Iterator<Item = (&'static str, Decimal)> {
+        [("orderPrice", self.price), ("stopPrice", self.stop_price)]
+            .into_iter()
+            .filter_map(|(field, price)| Some((field, price?)))
+    }
+
+    /// The client's id, where one was given.
+    pub(crate) fn client_id(&self) -> Option<ClientOrderId> {
+        self.id
+    }
+
     /// The order as it is sent now.
     pub(crate) fn stamp(&self, now: u64) -> Result<OrderBody, InvalidInput> {
         if self.post_only && matches!(self.time_in_force, Some(TimeInForce::Ioc | TimeInForce::Fok)) {
@@ -328,6 +340,11 @@ impl CancelOrder {
         self
     }
 
+    /// The server's id of the order.
+    pub(crate) fn order_id(&self) -> OrderId {
+        self.order_id
+    }
+
     /// The cancel as it is sent now.
     pub(crate) fn stamp(&self, now: u64) -> Result<CancelBody, InvalidInput> {
         Ok(CancelBody {
@@ -382,6 +399,11 @@ impl OrderBody {
     /// The client's id.
     pub(crate) fn id(&self) -> ClientOrderId {
         self.id
+    }
+
+    /// UTC milliseconds.
+    pub(crate) fn time(&self) -> u64 {
+        self.time
     }
 }
 

@@ -69,8 +69,13 @@ pub fn order_id(source: OrderSource, time: u64, uid: &str, id: &str) -> Option<O
         OrderSource::Stream => 's',
     };
     let time = format!("{time:x}");
-    let text = format!("{letter}{}{}{}", last(&time, 11), last(uid, 11), last(id, 9));
+    let text = format!("{letter}{}{}{}", last(&time, 11), last(uid, 11), tail(id));
     OrderId::new(text.get(..32).unwrap_or(&text)).ok()
+}
+
+/// What the server's id ends in, for a client's id that it uses.
+pub(crate) fn tail(id: &str) -> &str {
+    last(id, 9)
 }
 
 /// The last so many bytes of a text, or all of it.

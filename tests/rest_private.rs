@@ -480,3 +480,39 @@ fn an_order_whose_answer_is_lost_may_have_been_placed() {
         assert_eq!(server.requests().len(), 2, "an order is sent once");
     }
 }
+
+#[test]
+fn orders_are_checked_against_the_rules_that_were_loaded() {
+    let server = exchange(|request| {
+        Reply::json(fixture(match request.path.rsplit('/').nth(1) {
+            Some("cash" | "margin") if request.path.ends_with("/products") => "products-cash",
+            Some("v1") => "products-v1",
+            _ if request.path.ends_with("/batch") => "place-batch-ack",
+            _ => "place-ack",
+        }))
+    });
+    let client = with_credentials(&server).build().unwrap();
+    let cash = client.account(AccountCategory::Cash).unwrap();
+    let products: Value = serde_json::from_str(&fixture("products-cash")).unwrap();
+    let symbol = products["data"][0]["symbol"].as_str().unwrap();
+    let bad = NewOrder::limit(symbol, Side::Buy, 1, "0.0000000001").unwrap();
+    cash.place(&bad).unwrap();
+
+    let rules = cash.load_rules().unwrap();
+    assert!(rules.product(symbol.parse().unwrap()).is_some());
+    let sent = server.requests().len();
+    // Also through another handle of the same client, and in a batch.
+    let other = client.clone().account(AccountCategory::Cash).unwrap();
+    for error in [cash.place(&bad).unwrap_err(), other.place_batch(&[&bad, &bad]).unwrap_err()] {
+        assert!(!error.may_have_executed());
+        assert!(matches!(&error, Error::InvalidInput(e) if e.field() == "orderPrice"), "{error}");
+    }
+    assert_eq!(server.requests().len(), sent);
+    // Another category has its own.
+    let margin = client.account(AccountCategory::Margin).unwrap();
+    margin.place(&bad).unwrap();
+    let before = server.requests().len();
+    margin.load_rules().unwrap();
+    let asked: Vec<String> = server.requests()[before..].iter().map(|request| request.path.clone()).collect();
+    assert_eq!(asked, ["/api/pro/v1/margin/products", "/api/pro/v1/products"]);
+}

@@ -1,6 +1,8 @@
 //! What can be made to go wrong with the sandbox, seen by clients that know nothing of the crate.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/raw_private.rs"]
+mod private;
 #[path = "support/raw.rs"]
 mod raw;
 
@@ -8,8 +10,10 @@ use std::net::{Ipv4Addr, Shutdown};
 use std::time::Duration;
 
 use bitmax::Code;
+use bitmax::model::AccountCategory;
 use bitmax::sandbox::{Break, Fault, InjectedFault, Reply, Sandbox, SandboxError};
 use raw::{Http, Stream, get, wait_until};
+use serde_json::json;
 use tungstenite::Message;
 
 const START: u64 = 1_700_000_000_000;
@@ -103,6 +107,51 @@ fn an_answer_is_cut_at_any_byte() {
     }
 }
 
+#[test]
+fn an_order_is_lost_before_or_after_it_is_placed() {
+    let sandbox = still();
+    let user = sandbox.user();
+    let mut client = private::Client::new(&sandbox);
+    let mut place = |fault: Fault| {
+        let injected = sandbox.inject(fault.at("POST */cash/order"));
+        let order = json!({
+            "time": START, "symbol": "BTC/USDT", "side": "buy", "orderType": "limit", "orderQty": "0.001",
+            "orderPrice": "40000", "respInst": "ACCEPT",
+        });
+        client.http = Http::connect(sandbox.port());
+        client.send("POST", "G/v1/cash/order", "order", &order.to_string());
+        wait_for(&injected);
+        client.http.answer_if_any()
+    };
+    let open = || user.open_orders(AccountCategory::Cash).len();
+    for (fault, placed) in [(Fault::Cut, 0), (Fault::Break(Break::After(0)), 1), (Fault::Break(Break::After(20)), 1)] {
+        assert!(place(fault.clone()).is_none(), "{fault:?}");
+        assert_eq!(open(), placed, "{fault:?}");
+        user.cancel_all(AccountCategory::Cash);
+    }
+    assert_eq!((place(Fault::Refuse(Reply::new(502))).unwrap().status, open()), (502, 0));
+    assert_eq!((place(Fault::Replace(Reply::new(502))).unwrap().status, open()), (502, 1));
+}
+
+#[test]
+fn what_an_order_is_to_be_answered_with_expires() {
+    let sandbox = still();
+    let mut client = private::Client::new(&sandbox);
+    let expired = sandbox.inject(Fault::Expire.at("POST */cash/order"));
+    let mut order = json!({
+        "time": START, "symbol": "BTC/USDT", "side": "buy", "orderType": "limit", "orderQty": "0.001",
+        "orderPrice": "40000", "respInst": "ACCEPT",
+    });
+    client.send("POST", "G/v1/cash/order", "order", &order.to_string());
+    wait_for(&expired);
+    sandbox.advance(5 * SECOND);
+    let answer = client.http.answer().data();
+    assert_eq!((&answer["status"], &answer["info"]["timestamp"]), (&json!("Ack"), &json!(START)));
+    order["time"] = sandbox.now().into();
+    client.now = sandbox.now();
+    assert_eq!(client.orders("POST order", &order).data()["status"], "ACCEPT", "once only");
+}
+
 // --- The upgrade ---
 
 #[test]
@@ -126,7 +175,7 @@ fn upgrades_are_cut_lost_and_delayed() {
     let sandbox = still();
     let upgrade = || {
         let mut http = Http::connect(sandbox.port());
-        http.ask_upgrade(STREAM);
+        http.ask_upgrade(STREAM, &[]);
         http
     };
     sandbox.inject(Fault::Cut.at("UPGRADE *"));

@@ -10,16 +10,8 @@ use std::net::TcpListener;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use bitmax::{Channel, Client, CloseReason, Direction, Endpoint, Error, Event, Phase, Stream, StreamBuilder, Timeout};
-use ws::{GREETING, PATIENCE, Peer, Server, bbo, client_of};
-
-fn next(stream: &Stream) -> Event {
-    stream.recv_timeout(PATIENCE).expect("an event in time")
-}
-
-fn quick(builder: StreamBuilder) -> StreamBuilder {
-    builder.backoff(Duration::from_millis(5), Duration::from_millis(50))
-}
+use bitmax::{Channel, Client, CloseReason, Direction, Endpoint, Error, Event, Phase, Stream, Timeout};
+use ws::{GREETING, PATIENCE, Peer, Server, bbo, client_of, next, quick};
 
 #[test]
 fn connects_subscribes_delivers_and_closes_politely() {
@@ -180,7 +172,7 @@ fn a_broken_connection_is_made_anew_with_every_subscription() {
             0 => {
                 let sub = peer.hear_json();
                 assert_eq!(sub["ch"], "trades:BTC/USDT");
-                socket2::SockRef::from(peer.0.get_ref()).set_linger(Some(Duration::ZERO)).unwrap();
+                ws::reset(peer.0.get_ref());
             }
             1 => {
                 let code = 1012.into();
@@ -223,81 +215,6 @@ fn a_broken_connection_is_made_anew_with_every_subscription() {
         .chain(["bbo 3"])
         .collect();
     assert_eq!(log, expected);
-}
-
-#[test]
-fn a_message_above_the_bound_ends_the_connection_with_1009() {
-    let (closed, was_closed) = mpsc::channel();
-    let server = Server::start(move |number, socket| {
-        let mut peer = Peer::greet(socket);
-        if number == 0 {
-            peer.say(&format!(r#"{{"m":"{}"}}"#, "x".repeat(2000)));
-            closed.send(peer.wait_for_close()).unwrap();
-        } else {
-            drop(peer.wait_for_close());
-        }
-    });
-    let stream = quick(server.client().stream()).max_message_size(1000).connect().unwrap();
-    assert!(matches!(next(&stream), Event::Connected { .. }));
-    match next(&stream) {
-        Event::Disconnected(outage) => assert!(matches!(outage.error, Error::TooLarge(1000)), "{outage:?}"),
-        other => panic!("{other:?}"),
-    }
-    assert!(matches!(next(&stream), Event::Reconnected { .. }));
-    assert_eq!(was_closed.recv_timeout(PATIENCE).unwrap().map(|frame| u16::from(frame.code)), Some(1009));
-}
-
-#[test]
-fn a_connection_without_a_sign_of_life_is_noticed() {
-    let server = Server::start(|number, socket| {
-        let mut peer = Peer::greet(socket);
-        if number == 0 {
-            assert_eq!(peer.hear(), r#"{"op":"ping"}"#);
-            // Half open: nothing more comes, and nothing is closed.
-            while peer.0.read().is_ok() {}
-        } else {
-            drop(peer.wait_for_close());
-        }
-    });
-    let builder = quick(server.client().stream());
-    let stream =
-        builder.ping_after(Duration::from_millis(50)).dead_after(Duration::from_millis(100)).connect().unwrap();
-    assert!(matches!(next(&stream), Event::Connected { .. }));
-    match next(&stream) {
-        Event::Disconnected(outage) => assert!(matches!(outage.error, Error::Timeout(Timeout::Silence)), "{outage:?}"),
-        other => panic!("{other:?}"),
-    }
-    assert!(matches!(next(&stream), Event::Reconnected { .. }));
-}
-
-#[test]
-fn fragments_and_control_frames_between_them_are_put_together() {
-    let server = Server::start(|_, socket| {
-        let mut peer = Peer::greet(socket);
-        let text = bbo("BTC/USDT", 5);
-        let (head, tail) = text.split_at(20);
-        let frame = |opcode: u8, payload: &str| {
-            let mut bytes = vec![opcode, u8::try_from(payload.len()).unwrap()];
-            bytes.extend_from_slice(payload.as_bytes());
-            bytes
-        };
-        let socket = peer.0.get_mut();
-        // Text without end; a ping; the rest; then another message in the same segment.
-        let bytes =
-            [frame(0x01, head), frame(0x89, "hi"), frame(0x80, tail), frame(0x81, &bbo("BTC/USDT", 6))].concat();
-        let (first, second) = bytes.split_at(33);
-        socket.write_all(first).unwrap();
-        for byte in second {
-            socket.write_all(&[*byte]).unwrap();
-        }
-        assert_eq!(peer.0.read().unwrap(), tungstenite::Message::Pong("hi".into()));
-        drop(peer.wait_for_close());
-    });
-    let stream = server.client().stream().connect().unwrap();
-    assert!(matches!(next(&stream), Event::Connected { .. }));
-    for ts in [5, 6] {
-        assert!(matches!(next(&stream), Event::Bbo(bbo) if bbo.ts == ts));
-    }
 }
 
 #[test]

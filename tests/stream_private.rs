@@ -5,79 +5,21 @@
 #[path = "support/ws.rs"]
 mod ws;
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use bitmax::model::{AccountCategory, OrderStatus, Outcome, Side};
 use bitmax::{
-    Authentication, CancelOrder, Channel, Client, CloseReason, Code, Credentials, Direction, Endpoint, Error, Event,
-    MessageLimits, NewOrder, Stream, StreamBuilder, Symbol,
+    Authentication, CancelOrder, Channel, CloseReason, Code, Direction, Error, Event, MessageLimits, NewOrder, Stream,
+    Symbol,
 };
 use serde_json::{Value, json};
-use tungstenite::handshake::server::{ErrorResponse, Request, Response};
-use ws::{PATIENCE, Peer, Server};
-
-const KEY: &str = "the-key-that-nobody-sees";
-const SECRET: &str = "the-secret-that-nobody-sees";
-
-/// The first request on a connection is REST's, for the account group; the others are upgrades.
-fn account_server(script: impl Fn(Peer, Option<String>) + Send + Sync + 'static) -> Server {
-    Server::start(move |_, socket| {
-        let mut start = [0; 64];
-        let n = socket.peek(&mut start).unwrap();
-        if !String::from_utf8_lossy(&start[..n]).contains("/stream") {
-            return answer_info(socket);
-        }
-        let mut signed = None;
-        #[allow(clippy::result_large_err, reason = "the type is the library's")]
-        let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
-            assert_eq!(request.uri().path(), "/7/api/pro/v1/stream");
-            signed = request.headers().get("x-auth-signature").map(|value| value.to_str().unwrap().to_owned());
-            if signed.is_some() {
-                assert_eq!(request.headers()["x-auth-key"], KEY);
-                assert!(request.headers().contains_key("x-auth-timestamp"));
-            }
-            Ok(response)
-        };
-        let peer = Peer(tungstenite::accept_hdr(socket, look).unwrap());
-        script(peer, signed);
-    })
-}
-
-fn answer_info(mut socket: TcpStream) {
-    let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        socket.read_exact(&mut byte).unwrap();
-        request.push(byte[0]);
-    }
-    let body = include_str!("fixtures/rest/account-info.json").replace("\"accountGroup\": 0", "\"accountGroup\": 7");
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-    socket.write_all((head + &body).as_bytes()).unwrap();
-}
-
-fn client(server: &Server) -> Client {
-    let address = server.address();
-    let endpoint = Endpoint::new(format!("http://{address}"), format!("ws://{address}")).unwrap();
-    Client::builder(endpoint).credentials(Credentials::new(KEY, SECRET).unwrap()).build().unwrap()
-}
-
-fn quick(builder: StreamBuilder) -> StreamBuilder {
-    builder.backoff(Duration::from_millis(5), Duration::from_millis(50))
-}
-
-fn next(stream: &Stream) -> Event {
-    stream.recv_timeout(PATIENCE).expect("an event in time")
-}
+use ws::{AUTHENTICATED, KEY, PATIENCE, Peer, Server, account_client as client, account_server, next, quick};
 
 fn connected(stream: &Stream) {
     let event = next(stream);
     assert!(matches!(event, Event::Connected { authenticated: true }), "{event:?}");
 }
-
-const AUTHENTICATED: &str = r#"{"m":"connected","type":"auth"}"#;
 
 fn authenticated(script: impl Fn(Peer) + Send + Sync + 'static) -> Server {
     account_server(move |mut peer, signed| {
@@ -193,7 +135,7 @@ fn an_account_needs_credentials_and_authentication() {
     }
     let stream = public.stream().connect().unwrap();
     for refused in [
-        stream.place(AccountCategory::Cash, buy()).map(drop),
+        stream.place(AccountCategory::Cash, &buy()).map(drop),
         stream.balances(AccountCategory::Cash).map(drop),
         stream.subscribe(Channel::orders(AccountCategory::Cash)),
     ] {
@@ -232,7 +174,7 @@ fn orders_are_answered_each_to_its_own() {
     let stream = client(&server).stream().authenticate(Authentication::Header).connect().unwrap();
     let cash = AccountCategory::Cash;
     let handle = stream.handle();
-    let (first, second) = (handle.place_later(cash, buy()).unwrap(), handle.place_later(cash, buy()).unwrap());
+    let (first, second) = (handle.place_later(cash, &buy()).unwrap(), handle.place_later(cash, &buy()).unwrap());
     let second = second.wait().unwrap();
     let first = first.wait().unwrap();
     assert!(matches!(&first.info, Outcome::Ack(ack) if ack.order_id.as_str() == &*format!("s-{}", ack.id)));
@@ -320,18 +262,18 @@ fn an_order_without_an_answer_may_have_happened_and_one_without_a_connection_has
     let builder = client(&server).stream().authenticate(Authentication::Header).backoff(hour, hour);
     let stream = builder.connect().unwrap();
     connected(&stream);
-    match stream.place(AccountCategory::Cash, buy()) {
+    match stream.place(AccountCategory::Cash, &buy()) {
         Err(e @ Error::ConnectionLost) => assert!(e.may_have_executed()),
         other => panic!("{other:?}"),
     }
     assert!(matches!(next(&stream), Event::Disconnected(_)));
-    match stream.place(AccountCategory::Cash, buy()) {
+    match stream.place(AccountCategory::Cash, &buy()) {
         Err(e @ Error::NotReady(_)) => assert!(!e.may_have_executed()),
         other => panic!("{other:?}"),
     }
     let handle = stream.handle();
     drop(stream);
-    assert!(matches!(handle.place(AccountCategory::Cash, buy()), Err(Error::Closed)));
+    assert!(matches!(handle.place(AccountCategory::Cash, &buy()), Err(Error::Closed)));
 }
 
 #[test]
@@ -346,7 +288,7 @@ fn an_answer_that_takes_too_long_is_a_time_out_and_told_when_it_comes() {
     let builder = client(&server).stream().authenticate(Authentication::Header);
     let stream = builder.request_timeout(Duration::from_millis(50)).connect().unwrap();
     connected(&stream);
-    match stream.place(AccountCategory::Cash, buy()) {
+    match stream.place(AccountCategory::Cash, &buy()) {
         Err(e @ Error::Timeout(_)) => assert!(e.may_have_executed()),
         other => panic!("{other:?}"),
     }
@@ -386,8 +328,8 @@ fn too_many_orders_in_a_minute_are_refused_with_the_time_to_wait() {
     let mut limits = MessageLimits::default();
     limits.orders = 1;
     let stream = client(&server).stream().authenticate(Authentication::Header).limits(limits).connect().unwrap();
-    assert!(stream.place(AccountCategory::Cash, buy()).is_ok());
-    match stream.place(AccountCategory::Cash, buy()) {
+    assert!(stream.place(AccountCategory::Cash, &buy()).is_ok());
+    match stream.place(AccountCategory::Cash, &buy()) {
         Err(e @ Error::RateLimited(wait)) => {
             assert!(wait <= Duration::from_secs(60) && !e.may_have_executed());
         }
@@ -418,7 +360,7 @@ fn what_the_network_has_not_taken_in_time_is_never_sent() {
     // More than the buffers between the two hold.
     let mut replies = Vec::new();
     let outage = loop {
-        replies.push(stream.place_later(AccountCategory::Cash, buy()).unwrap());
+        replies.push(stream.place_later(AccountCategory::Cash, &buy()).unwrap());
         match stream.try_recv() {
             Ok(Event::Disconnected(outage)) => break outage,
             Ok(other) => panic!("{other:?}"),

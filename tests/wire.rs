@@ -181,7 +181,6 @@ fn forms_beside_the_samples() {
         (r#"{"m":"error","id":17,"code":"100005","reason":null,"info":{"why":1}}"#, "error"),
         (r#"{"m":"ping"}"#, "ping"),
         (r#"{"m":"futures-order","e":"x"}"#, "unknown"),
-        (r#"{"m":"order","data":null}"#, "unknown"),
         (r#"{"m":"","x":1}"#, "unknown"),
         (r#"{"m":null,"op":null}"#, "unknown"),
         ("{}", "unknown"),
@@ -219,6 +218,8 @@ fn what_is_no_message_is_told_so() {
         (r#"{"m":"connected"}"#, "connected"),
         (r#"{"m":"depth-snapshot-realtime","code":0}"#, "depth-snapshot-realtime"),
         (r#"{"m":"summary","s":"A/B","data":{}}"#, "summary"),
+        (r#"{"m":"order","data":null}"#, "order"),
+        (r#"{"m":"balance","ac":"CASH"}"#, "balance"),
         (&deep, "bbo"),
         (&unknown_and_deep, "message"),
     ] {

@@ -3,4 +3,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: &str| bitmax::fuzz_session(input));
+fuzz_target!(|input: &str| bitmax::fuzz::session(input));

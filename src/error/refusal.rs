@@ -23,7 +23,8 @@ pub struct Refusal {
     /// The protocol's `info`: what the refusal concerned, as JSON text; empty where it said none. For orders see
     /// [`orders`](Self::orders).
     pub info: String,
-    /// The HTTP status that it came with; `None` on the stream.
+    /// The HTTP status that it came with; `None` on the stream, and where it stood within an answer that said it was
+    /// none (with code 0, and the matching engine's word in `reason`).
     pub status: Option<u16>,
     /// How long the server asks to wait (`Retry-After` in seconds); `None` on the stream.
     pub retry_after: Option<Duration>,
@@ -46,6 +47,14 @@ impl Refusal {
             order.message.clone_from(&self.message);
         }
         orders
+    }
+
+    /// Whether it is for the time that the call or an order in it was signed or stamped with, so that nothing was done.
+    pub(crate) fn is_for_its_time(&self) -> bool {
+        let names_it = |text: &String| text.to_ascii_lowercase().contains("timestamp");
+        self.code == Code::INVALID_TIMESTAMP
+            || self.orders().iter().any(|order| order.code == Code::INVALID_TIMESTAMP)
+            || !self.code.is_server_failure() && [&self.reason, &self.message].into_iter().any(names_it)
     }
 
     /// Whether it is the refusal of a batch.

@@ -1,12 +1,15 @@
 //! Accounts: who the key belongs to, what trading costs, and the handle that trades.
 
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
 
 use super::endpoint;
 use super::request::Request;
+use super::settle::IdRule;
+use super::turns::Turns;
 use crate::client::Client;
-use crate::error::{Error, Result, Timeout};
+#[expect(unused_imports, reason = "named in docs")]
+use crate::error::Error;
+use crate::error::Result;
 use crate::model::{AccountCategory, AccountInfo, FeeSchedule, SymbolFees};
 
 /// What `info` says that never changes.
@@ -20,40 +23,8 @@ pub(crate) struct Identity {
 #[derive(Debug, Default)]
 pub(crate) struct Identities {
     known: OnceLock<Arc<Identity>>,
-    /// Whether a thread is asking; the others wait for it.
-    asking: Mutex<bool>,
-    asked: Condvar,
-}
-
-/// The turn to ask; it ends when this is dropped.
-struct Turn<'a>(&'a Identities);
-
-impl Identities {
-    /// Waits for the turn to ask, or until another thread has asked.
-    fn turn(&self, deadline: Option<Instant>) -> Result<Option<Turn<'_>>> {
-        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        while *asking {
-            asking = match deadline {
-                None => self.asked.wait(asking).unwrap_or_else(PoisonError::into_inner),
-                Some(at) => match at.saturating_duration_since(Instant::now()) {
-                    left if left.is_zero() => return Err(Error::Timeout(Timeout::Deadline)),
-                    left => self.asked.wait_timeout(asking, left).unwrap_or_else(PoisonError::into_inner).0,
-                },
-            };
-        }
-        if self.known.get().is_some() {
-            return Ok(None);
-        }
-        *asking = true;
-        Ok(Some(Turn(self)))
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        *self.0.asking.lock().unwrap_or_else(PoisonError::into_inner) = false;
-        self.0.asked.notify_all();
-    }
+    turns: Turns,
+    pub(super) id_rule: IdRule,
 }
 
 /// The calls about the account as a whole. They need credentials.
@@ -102,7 +73,8 @@ impl Client {
             if let Some(known) = identities.known.get() {
                 return Ok(known);
             }
-            if let Some(_turn) = identities.turn(self.deadline())? {
+            let _turn = identities.turns.take(self.deadline())?;
+            if identities.known.get().is_none() {
                 self.info()?;
             }
         }

@@ -1,5 +1,7 @@
 //! Orders: placing, cancelling, asking how far they have come.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -8,9 +10,11 @@ use super::endpoint::{self, Call};
 use super::request::encoded_len;
 use crate::code::{Code, CodeGroup};
 use crate::error::{DecodeError, Error, InvalidInput, Refusal, Result};
-use crate::model::{CancelAllAck, Order, OrderAnswer, Outcome, Rows};
-use crate::order::{CancelOrder, NewOrder};
+use crate::model::{AccountCategory, CancelAllAck, Order, OrderAnswer, Outcome, Rows};
+use crate::order::{CancelOrder, NewOrder, OrderBody};
 use crate::order_answer::RawAnswer;
+use crate::order_id::ClientOrderId;
+use crate::rules::Rules;
 use crate::symbol::{OrderId, Symbol};
 
 /// The most orders or cancels of a batch.
@@ -25,15 +29,33 @@ struct Batch<T> {
 }
 
 impl Account {
+    /// Loads the rules for orders from the products of the exchange: `GET /api/pro/v1/AC/products`, and on margin also
+    /// `GET /api/pro/v1/products`. From then on every order of the category that is placed through this client or its
+    /// clones is checked against them before it is sent. Loaded anew, they replace the old.
+    ///
+    /// # Errors
+    /// As all calls: see [`Account`].
+    pub fn load_rules(&self) -> Result<Arc<Rules>> {
+        let market = self.client.market();
+        let products = market.products(self.category)?;
+        let all = match self.category {
+            AccountCategory::Cash => Vec::new(),
+            AccountCategory::Margin => market.products_v1()?.into_vec(),
+        };
+        let rules = Arc::new(Rules::new(self.category, &products, &all));
+        self.client.rules().load(&rules);
+        Ok(rules)
+    }
+
     /// Places an order: `POST /G/api/pro/v1/AC/order`.
     ///
     /// What the answer waits for is the order's [`respond`](NewOrder::respond). An order whose answer was lost
-    /// ([`may_have_executed`](Error::may_have_executed)) may have been placed: give it an [`id`](NewOrder::id) and a
-    /// [`time`](NewOrder::time) of your own and it can be asked about by its [`order_id`](crate::order_id).
+    /// ([`may_have_executed`](Error::may_have_executed)) may have been placed:
+    /// [`place_settled`](Self::place_settled) finds out.
     ///
     /// # Errors
     /// As all calls: see [`Account`]; [`Error::InvalidInput`] naming `timeInForce` for a post-only order that is to trade
-    /// at once, and `id` where none can be drawn.
+    /// at once, `id` where none can be drawn, and what does not meet the [rules](Self::load_rules), if they were loaded.
     ///
     /// ```no_run
     /// use bitmax::NewOrder;
@@ -45,9 +67,7 @@ impl Account {
     /// # }
     /// ```
     pub fn place(&self, order: &impl AsRef<NewOrder>) -> Result<OrderAnswer<Outcome>> {
-        let body = order.as_ref().stamp(self.client.now_millis())?;
-        let answer: RawAnswer = self.client.fetch(&self.request(&endpoint::PLACE).body(&body))?;
-        answer.one(&endpoint::PLACE)
+        self.send_order(order.as_ref(), |_, _| {})
     }
 
     /// Places up to 10 orders at once: `POST /G/api/pro/v1/AC/order/batch`. One that is refused fails all of them; the
@@ -57,10 +77,14 @@ impl Account {
     /// As [`place`](Self::place); [`Error::InvalidInput`] naming `orders` for none or more than 10.
     pub fn place_batch<O: AsRef<NewOrder>>(&self, orders: &[O]) -> Result<OrderAnswer<Vec<Outcome>>> {
         check_batch(orders.len())?;
-        let now = self.client.now_millis();
-        let orders = orders.iter().map(|order| order.as_ref().stamp(now)).collect::<Result<_, _>>()?;
-        let answer: RawAnswer = self.client.fetch(&self.request(&endpoint::PLACE_BATCH).body(&Batch { orders }))?;
-        answer.batch(&endpoint::PLACE_BATCH)
+        self.stamped(&endpoint::PLACE_BATCH, |now| {
+            let orders = orders.iter().map(|order| self.stamp(order.as_ref(), now)).collect::<Result<_, _>>()?;
+            let batch = Batch { orders };
+            let answer: RawAnswer = self.client.send(&self.request(&endpoint::PLACE_BATCH).body(&batch))?;
+            let answer = answer.batch(&endpoint::PLACE_BATCH)?;
+            batch.orders.iter().zip(&answer.info).for_each(|(body, outcome)| self.note_acknowledged(body, outcome));
+            Ok(answer)
+        })
     }
 
     /// Cancels an order: `DELETE /G/api/pro/v1/AC/order`. `None` where the exchange says no more than that it is done.
@@ -77,9 +101,11 @@ impl Account {
     /// # }
     /// ```
     pub fn cancel(&self, order: &CancelOrder) -> Result<Option<OrderAnswer<Outcome>>> {
-        let body = order.stamp(self.client.now_millis())?;
-        let answer: Option<RawAnswer> = self.client.fetch(&self.request(&endpoint::CANCEL).body(&body))?;
-        answer.map(|answer| answer.one(&endpoint::CANCEL)).transpose()
+        self.stamped(&endpoint::CANCEL, |now| {
+            let body = order.stamp(now)?;
+            let answer: Option<RawAnswer> = self.client.send(&self.request(&endpoint::CANCEL).body(&body))?;
+            answer.map(|answer| answer.one(&endpoint::CANCEL)).transpose()
+        })
     }
 
     /// Cancels up to 10 orders at once: `DELETE /G/api/pro/v1/AC/order/batch`. One that is refused fails all of them;
@@ -89,11 +115,12 @@ impl Account {
     /// As all calls: see [`Account`]; [`Error::InvalidInput`] naming `orders` for none or more than 10.
     pub fn cancel_batch(&self, orders: &[CancelOrder]) -> Result<Option<OrderAnswer<Vec<Outcome>>>> {
         check_batch(orders.len())?;
-        let now = self.client.now_millis();
-        let orders = orders.iter().map(|order| order.stamp(now)).collect::<Result<_, _>>()?;
-        let answer: Option<RawAnswer> =
-            self.client.fetch(&self.request(&endpoint::CANCEL_BATCH).body(&Batch { orders }))?;
-        answer.map(|answer| answer.batch(&endpoint::CANCEL_BATCH)).transpose()
+        self.stamped(&endpoint::CANCEL_BATCH, |now| {
+            let orders = orders.iter().map(|order| order.stamp(now)).collect::<Result<_, _>>()?;
+            let answer: Option<RawAnswer> =
+                self.client.send(&self.request(&endpoint::CANCEL_BATCH).body(&Batch { orders }))?;
+            answer.map(|answer| answer.batch(&endpoint::CANCEL_BATCH)).transpose()
+        })
     }
 
     /// Cancels all orders, or those of one product: `DELETE /G/api/pro/v1/AC/order/all`. `None` where the exchange says
@@ -171,6 +198,35 @@ impl Account {
     /// As all calls: see [`Account`].
     pub fn open_orders(&self, symbol: Option<Symbol>) -> Result<Rows<Order>> {
         self.client.fetch(&self.request(&endpoint::OPEN_ORDERS).maybe("symbol", symbol))
+    }
+
+    /// Sends an order; `note` hears its id and time before it is.
+    pub(super) fn send_order(
+        &self,
+        order: &NewOrder,
+        mut note: impl FnMut(ClientOrderId, u64),
+    ) -> Result<OrderAnswer<Outcome>> {
+        self.stamped(&endpoint::PLACE, |now| {
+            let body = self.stamp(order, now)?;
+            note(body.id(), body.time());
+            let answer: RawAnswer = self.client.send(&self.request(&endpoint::PLACE).body(&body))?;
+            let answer = answer.one(&endpoint::PLACE)?;
+            self.note_acknowledged(&body, &answer.info);
+            Ok(answer)
+        })
+    }
+
+    /// An order that meets the rules, where they were loaded, as it is sent now.
+    fn stamp(&self, order: &NewOrder, now: u64) -> Result<OrderBody> {
+        self.client.rules().check(self.category, order)?;
+        Ok(order.stamp(now)?)
+    }
+
+    /// Makes a call whose body has the time in it, and an id where none is given: both are new where it is refused for
+    /// its time and made once more.
+    fn stamped<T>(&self, call: &Call, mut send: impl FnMut(u64) -> Result<T>) -> Result<T> {
+        self.client.prepare(call)?;
+        self.client.timely(|| send(self.client.now_millis()))
     }
 
     fn one_order(&self, order_id: OrderId) -> Result<Option<Order>> {

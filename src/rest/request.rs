@@ -82,8 +82,26 @@ fn encode(text: &str, target: &mut String) {
 }
 
 impl Client {
-    /// Makes a call and reads what it answers.
+    /// Makes a call and reads what it answers. It is made once more where it is refused for its time, and where it may be
+    /// repeated also after failures that may pass.
     pub(crate) fn fetch<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
+        self.prepare(request.call)?;
+        self.retrying(request.call, |client| client.timely(|| client.send(request)))
+    }
+
+    /// Finds out what a signed call needs to be known: the clock, and the account group.
+    pub(super) fn prepare(&self, call: &Call) -> Result<()> {
+        match call.scope {
+            Scope::Public => Ok(()),
+            // Without credentials nothing is asked.
+            Scope::Signed(_) | Scope::Group(_) if self.credentials().is_none() => Ok(()),
+            Scope::Signed(_) => self.ensure_clock(),
+            Scope::Group(_) => self.ensure_clock().and_then(|()| self.identity().map(drop)),
+        }
+    }
+
+    /// Makes a call once and reads what it answers.
+    pub(super) fn send<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
         let call = request.call;
         let base = self.endpoint().rest();
         let target = request.target();
@@ -101,6 +119,7 @@ impl Client {
             Scope::Group(prehash) => (format!("{base}/{}{target}", self.identity()?.group), prehash),
         };
         let credentials = self.credentials().ok_or_else(|| InvalidInput::new("credentials", "this call needs some"))?;
+        self.pace(call)?;
         let millis = self.now_millis();
         let signature = credentials.signer().sign(millis, &request.with_category(prehash));
         let headers = [

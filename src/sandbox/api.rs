@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 
 use super::http::{Request, Response};
-use super::limits::Limits;
+use super::limits::{ATTEMPTS_WINDOW, Gate, StreamLimits, Threshold};
 use super::market::{INTERVALS, Interval, Market};
 use super::wire::{self, Refusal};
 use crate::{Code, Symbol};
@@ -23,7 +23,7 @@ const MAX_TRADES: u64 = 100;
 /// The two times are the true one and the one that clients are told.
 pub(crate) fn answer(
     market: &Market,
-    limits: &Limits,
+    gate: &Gate,
     request: &Request,
     from: IpAddr,
     [now, told_now]: [u64; 2],
@@ -33,15 +33,15 @@ pub(crate) fn answer(
         let refusal = Refusal::new(Code::METHOD_NOT_ALLOWED, "HTTP method is not allowed");
         return Response::json(405, wire::failure(&refusal)).with("Allow", "GET");
     }
-    let body = call(&Context { market, limits, request, from, now, told_now })
-        .unwrap_or_else(|refusal| wire::failure(&refusal));
+    let body =
+        call(&Context { market, gate, request, from, now, told_now }).unwrap_or_else(|refusal| wire::failure(&refusal));
     Response::json(200, body)
 }
 
 /// What a call can look at.
 struct Context<'a> {
     market: &'a Market,
-    limits: &'a Limits,
+    gate: &'a Gate,
     request: &'a Request,
     from: IpAddr,
     now: u64,
@@ -187,7 +187,7 @@ fn address(cx: &Context<'_>) -> Result<IpAddr, Refusal> {
 
 /// How it stands with an address, and until when it is banned, -1 for not at all.
 fn ban_status(cx: &Context<'_>, address: IpAddr) -> serde_json::Map<String, Value> {
-    let ban = cx.limits.banned(address, cx.now);
+    let ban = cx.gate.banned(address, cx.now);
     let row = json!({
         "isBanned": ban.is_some(),
         "bannedUntil": ban.map_or(json!(-1), |ban| json!(ban.until)),
@@ -201,7 +201,12 @@ fn ban_status(cx: &Context<'_>, address: IpAddr) -> serde_json::Map<String, Valu
 fn risk_limits_v1(cx: &Context<'_>) -> Result<String, Refusal> {
     let ip = address(cx)?;
     let mut figures = ban_status(cx, ip);
-    for (name, figure) in [("windowSizeInMinutes", 5), ("maxNumRequests", 45), ("maxSessionPerIp", 30)] {
+    let limits = &cx.gate.limits;
+    for (name, figure) in [
+        ("windowSizeInMinutes", (ATTEMPTS_WINDOW / 60_000) as u32),
+        ("maxNumRequests", limits.attempts),
+        ("maxSessionPerIp", limits.sessions_of_address),
+    ] {
         figures.insert(name.into(), figure.into());
     }
     Ok(wire::success(json!({"ip": ip, "webSocket": figures})))
@@ -213,31 +218,40 @@ fn risk_limits_v2(cx: &Context<'_>) -> Result<String, Refusal> {
         "ip": ip,
         "webSocket": {
             "status": ban_status(cx, ip),
-            "limits": {"maxWebSocketSessionsPerIpAccountGroup": 20, "maxWebSocketSessionsPerIpTotal": 300},
-            "messageThreshold": {
-                "level1OpThreshold": {
-                    "auth": 800, "ping": 800, "pong": 800, "sub": 150, "unsub": 150, "req": 10000,
-                },
-                "level2OpThreshold": {
-                    "auth": 1000, "ping": 1000, "pong": 1000, "sub": 200, "unsub": 200, "req": 10000,
-                },
-                "level1ReqThreshold": {
-                    "place_order": 8000, "cancel_order": 8000, "cancel_all": 8000,
-                    "batch_place_order": 10000, "batch_cancel_order": 10000,
-                    "depth_snapshot": 400, "depth_snapshot_top100": 400, "market_trades": 10000,
-                    "balance": 10000, "open_order": 10000, "margin_risk": 10000,
-                    "futures_account_snapshot": 10000, "futures_open_orders": 10000,
-                },
-                "level2ReqThreshold": {
-                    "place_order": 10000, "cancel_order": 10000, "cancel_all": 10000,
-                    "batch_place_order": 10000, "batch_cancel_order": 10000,
-                    "depth_snapshot": 500, "depth_snapshot_top100": 500, "market_trades": 10000,
-                    "balance": 10000, "open_order": 10000, "margin_risk": 10000,
-                    "futures_account_snapshot": 10000, "futures_open_orders": 10000,
-                },
+            "limits": {
+                "maxWebSocketSessionsPerIpAccountGroup": cx.gate.limits.sessions_of_group,
+                "maxWebSocketSessionsPerIpTotal": cx.gate.limits.sessions_of_address,
             },
+            "messageThreshold": message_thresholds(&cx.gate.limits),
         },
     })))
+}
+
+/// Under the names of the reference, those of requests that are not served here too.
+fn message_thresholds(limits: &StreamLimits) -> Value {
+    let StreamLimits { admin, subscriptions, requests, orders, snapshots, .. } = limits;
+    let operations = |of: fn(&Threshold) -> u32| {
+        json!({
+            "auth": of(admin), "ping": of(admin), "pong": of(admin),
+            "sub": of(subscriptions), "unsub": of(subscriptions), "req": of(requests),
+        })
+    };
+    let actions = |of: fn(&Threshold) -> u32| {
+        json!({
+            "place_order": of(orders), "cancel_order": of(orders), "cancel_all": of(orders),
+            "batch_place_order": of(requests), "batch_cancel_order": of(requests),
+            "depth_snapshot": of(snapshots), "depth_snapshot_top100": of(snapshots),
+            "market_trades": of(requests), "balance": of(requests), "open_order": of(requests),
+            "margin_risk": of(requests),
+            "futures_account_snapshot": of(requests), "futures_open_orders": of(requests),
+        })
+    };
+    json!({
+        "level1OpThreshold": operations(|threshold| threshold.ignore),
+        "level2OpThreshold": operations(|threshold| threshold.ban),
+        "level1ReqThreshold": actions(|threshold| threshold.ignore),
+        "level2ReqThreshold": actions(|threshold| threshold.ban),
+    })
 }
 
 fn exchange_info(cx: &Context<'_>) -> Result<String, Refusal> {

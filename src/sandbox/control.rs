@@ -102,7 +102,7 @@ impl Sandbox {
 
     /// Lets a banned address in again.
     pub fn lift_ban(&self, address: IpAddr) {
-        self.server.desk().enter(|exchange, _| exchange.limits.lift_ban(address));
+        self.server.desk().enter(|exchange, _| exchange.gate.lift_ban(address));
     }
 
     /// Halts a product (status `NoTrading`): it takes no orders; what is open stays, and can be cancelled.

@@ -8,7 +8,7 @@ use super::api;
 use super::engine::Event;
 use super::faults::{Fault, Faults};
 use super::http::{Request, Response};
-use super::limits::{Ban, Limits};
+use super::limits::{Gate, Verdict};
 use super::market::{Market, Publication};
 use super::sessions::{self, ClientMessage, Output, SessionId, Sessions, World};
 use super::visitor::Visitor;
@@ -21,7 +21,7 @@ pub(crate) struct Exchange {
     market: Market,
     accounts: Accounts,
     sessions: Sessions,
-    pub(crate) limits: Limits,
+    pub(crate) gate: Gate,
     pub(crate) faults: Faults,
     /// How far time has come.
     now: u64,
@@ -33,8 +33,8 @@ impl Exchange {
         let mut accounts = Accounts::new(settings.seed);
         accounts.acceptance_window = settings.acceptance_window;
         accounts.unknown_order = settings.unknown_order;
-        let faults = Faults::new(settings.seed);
-        Self { market, accounts, sessions: Sessions::new(settings), limits: Limits::default(), faults, now }
+        let (faults, gate) = (Faults::new(settings.seed), Gate::new(settings.limits.clone()));
+        Self { market, accounts, sessions: Sessions::new(settings), gate, faults, now }
     }
 
     /// Whether clients are told a recording, as fast as they [take](Self::taken) it.
@@ -49,12 +49,7 @@ impl Exchange {
 
     /// Bans an address from the stream for so long, ms.
     pub(crate) fn ban(&mut self, address: IpAddr, time: u64) {
-        let ban = Ban {
-            until: self.now.saturating_add(time),
-            code: Code::TOO_MANY_REQUESTS,
-            reason: "banned by hand".into(),
-        };
-        self.limits.ban(address, ban);
+        self.gate.ban(address, time, "banned by hand", self.now);
     }
 
     /// Sets how far the time that clients are told is ahead, ms.
@@ -67,13 +62,14 @@ impl Exchange {
         self.faults.at_request(&request.name())
     }
 
-    /// Answers a call.
-    pub(crate) fn answer(&mut self, request: &Request, from: IpAddr, now: u64) -> Response {
+    /// Answers a call, with which this goes wrong.
+    pub(crate) fn answer(&mut self, request: &Request, from: IpAddr, faults: &[Fault], now: u64) -> Response {
         self.advance(now);
+        self.accounts.only_acknowledges = faults.contains(&Fault::Expire);
         let response = accounts::calls::answer(&mut self.accounts, &mut self.market, request, self.now);
         self.tell();
         let times = [self.now, self.told_now()];
-        response.unwrap_or_else(|| api::answer(&self.market, &self.limits, request, from, times))
+        response.unwrap_or_else(|| api::answer(&self.market, &self.gate, request, from, times))
     }
 
     /// Does something with users and market, and tells what came of it.
@@ -87,14 +83,19 @@ impl Exchange {
     /// Whether a client may open the stream, and as whom.
     ///
     /// # Errors
-    /// The answer that refuses it: 404 for another path, 429 for a banned address, 401 for headers that prove nothing,
+    /// The answer that refuses it: 404 for another path, 429 for a banned address or one with too many sessions, 401 for headers that prove nothing,
     /// 403 for those of a user whose account group the path does not have.
     pub(crate) fn admit(&mut self, request: &Request, from: IpAddr, now: u64) -> Result<Visitor, Response> {
         self.advance(now);
         let mut visitor = Visitor::new(&request.path, from).ok_or_else(|| Response::plain(404, "no such stream"))?;
-        if let Some(ban) = self.limits.banned(from, self.now) {
+        if let Some(ban) = self.gate.attempt(from, self.now) {
             let wait = (ban.until - self.now).div_ceil(1000);
             return Err(Response::page(429, "Too many requests").with("Retry-After", &wait.to_string()));
+        }
+        let [of_group, of_address] = self.sessions.count(&visitor);
+        let limits = &self.gate.limits;
+        if of_group >= limits.sessions_of_group as usize || of_address >= limits.sessions_of_address as usize {
+            return Err(Response::page(429, "Too many sessions"));
         }
         if Visitor::is_named(request) {
             let user = visitor.authenticate(&self.accounts, Proof::of(request), self.now).map_err(|refusal| {
@@ -116,6 +117,15 @@ impl Exchange {
     pub(crate) fn receive(&mut self, id: SessionId, text: &str, now: u64) {
         self.advance(now);
         let message = ClientMessage::parse(text);
+        match self.sessions.meter(id, &message, &self.gate.limits, self.now) {
+            Some((Verdict::Heard, _)) => {}
+            Some((Verdict::Banned, address)) => {
+                let reason = "exceeds the level 2 threshold of messages in a minute";
+                self.gate.punish(address, reason, self.now);
+                return self.sessions.end(id, Code::TOO_MANY_REQUESTS, reason);
+            }
+            Some((Verdict::Ignored, _)) | None => return,
+        }
         let faults = self.faults.at_request(&message.name());
         self.with_sessions(|sessions, world| sessions.receive(world, id, message, &faults));
     }

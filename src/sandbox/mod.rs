@@ -48,6 +48,8 @@ mod control;
 pub mod engine;
 mod exchange;
 mod faults;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod http;
 mod limits;
 mod market;
@@ -72,6 +74,10 @@ pub use control::{InjectedFault, StreamSession};
 pub use engine::{Commission, OrderStatus, OrderType, Side, TimeInForce};
 use exchange::Exchange;
 pub use faults::{Break, Fault, Reply, Rule};
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use fuzz::Fuzzed;
+pub use limits::{StreamLimits, Threshold};
 pub use product::ProductOptions;
 use replay::Recording;
 use server::Server;
@@ -169,6 +175,7 @@ pub(crate) struct Settings {
     snapshot_delay: u64,
     acceptance_window: u64,
     unknown_order: UnknownOrder,
+    limits: StreamLimits,
 }
 
 /// Where a recording comes from.
@@ -254,6 +261,13 @@ impl SandboxBuilder {
         self
     }
 
+    /// How much clients of the stream may do. Defaults to a thousand times what the exchange allows, which
+    /// [`StreamLimits::reference`] gives.
+    pub fn limits(mut self, limits: StreamLimits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+
     /// Starts the sandbox.
     ///
     /// # Errors
@@ -316,6 +330,7 @@ impl Sandbox {
             snapshot_delay: 50,
             acceptance_window: accounts::ACCEPTANCE_WINDOW,
             unknown_order: UnknownOrder::default(),
+            limits: StreamLimits::default(),
         };
         SandboxBuilder { port: 0, start_time: None, replay: None, max_unread: 8 * 1024 * 1024, settings }
     }

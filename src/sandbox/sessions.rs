@@ -7,11 +7,13 @@ mod rows;
 mod subscriptions;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Settings;
 use super::accounts::{Accounts, UserIx};
 use super::faults::{Break, Fault};
+use super::limits::{Meter, StreamLimits, Verdict};
 use super::market::Market;
 use super::millis;
 use super::replay::Playback;
@@ -49,6 +51,9 @@ struct Session {
     playback: Option<Playback>,
     /// Snapshots that were asked for and are not sent yet.
     under_way: usize,
+    meter: Meter,
+    /// Nothing more is heard.
+    ended: bool,
 }
 
 /// Who asked, and what becomes of the answer.
@@ -131,14 +136,31 @@ impl Sessions {
         let playback = recording.map(|recording| Playback::new(recording, self.settings.speed));
         // A recording brings its own pings.
         let next_ping = playback.is_none().then(|| now + self.settings.ping_interval);
-        let session = Session { visitor, ready: false, unanswered: 0, next_ping, playback, under_way: 0 };
+        let session = Session {
+            visitor,
+            ready: false,
+            unanswered: 0,
+            next_ping,
+            playback,
+            under_way: 0,
+            meter: Meter::default(),
+            ended: false,
+        };
         self.sessions.insert(id, session);
+        log::info!("session {id} begins");
         self.send(id, wire::connected(visitor.user.is_some()));
         id
     }
 
+    /// How many sessions there are of a visitor's address: in its account group, and in all.
+    pub(crate) fn count(&self, visitor: &Visitor) -> [usize; 2] {
+        let of_address = self.sessions.values().map(|session| session.visitor).filter(|v| v.address == visitor.address);
+        [of_address.clone().filter(|other| other.group == visitor.group).count(), of_address.count()]
+    }
+
     /// A client has gone.
     pub(crate) fn close(&mut self, id: SessionId) {
+        log::info!("session {id} ends");
         self.sessions.remove(&id);
         self.later.retain(|_, later| later.session() != id);
         self.forget(id, "*");
@@ -204,12 +226,27 @@ impl Sessions {
 
 /// What clients say.
 impl Sessions {
+    /// Counts a message of a client; whether it is to be heard, and the client's address. `None` where the session has
+    /// ended.
+    pub(crate) fn meter(
+        &mut self,
+        id: SessionId,
+        message: &ClientMessage,
+        limits: &StreamLimits,
+        now: u64,
+    ) -> Option<(Verdict, IpAddr)> {
+        let session = self.sessions.get_mut(&id).filter(|session| !session.ended)?;
+        let kinds = message.kinds();
+        let verdicts = kinds.iter().map(|kind| session.meter.count(limits, *kind, now));
+        Some((verdicts.max()?, session.visitor.address))
+    }
+
     /// A client said something, with which this goes wrong.
     pub(crate) fn receive(&mut self, world: &mut World<'_>, id: SessionId, message: ClientMessage, faults: &[Fault]) {
         if !self.sessions.contains_key(&id) {
             return;
         }
-        log::debug!("session {id}: {:?}", message.name());
+        log::info!("session {id}: {:?}", message.name());
         let mut asker = Asker { session: id, lost: false, delay: 0, instead: None };
         let mut heard = world.now;
         for fault in faults {
@@ -222,7 +259,7 @@ impl Sessions {
                 Fault::DelayAnswer(time) => asker.delay = asker.delay.saturating_add(millis(*time)),
                 Fault::Replace(reply) => asker.instead = Some(reply.text().into()),
                 Fault::Break(how) => self.outputs.push(Output::Break(id, *how)),
-                Fault::LoseMessage => {}
+                Fault::Expire | Fault::LoseMessage => {}
             }
         }
         if heard > world.now {
@@ -326,8 +363,8 @@ impl Sessions {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(due) = session.next_ping.filter(|due| *due <= now) else { return };
         if session.unanswered >= 2 {
-            session.next_ping = None;
-            self.end(id, "Session is disconnected due to missing pong message from the client");
+            let why = "Session is disconnected due to missing pong message from the client";
+            self.end(id, Code::INVALID_WS_REQUEST_DATA, why);
         } else {
             session.unanswered += 1;
             session.next_ping = Some(due + self.settings.ping_interval);
@@ -336,8 +373,11 @@ impl Sessions {
     }
 
     /// Says why, and ends a session.
-    fn end(&mut self, id: SessionId, why: &str) {
-        self.send(id, wire::disconnected(why));
+    pub(crate) fn end(&mut self, id: SessionId, code: Code, why: &str) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            (session.ended, session.next_ping) = (true, None);
+        }
+        self.send(id, wire::disconnected(code, why));
         self.outputs.push(Output::Close(id));
     }
 }
@@ -407,6 +447,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
         #[test]
         fn whatever_a_client_says_is_answered(
             texts in proptest::collection::vec(message(), 1..20),

@@ -172,7 +172,6 @@ pub struct User {
     ix: UserIx,
     key: Box<str>,
     secret: Box<str>,
-    credentials: Credentials,
 }
 
 impl fmt::Debug for User {
@@ -186,14 +185,13 @@ impl User {
     pub(super) fn add(desk: Desk, options: UserOptions) -> Self {
         let (ix, pair) = desk.act(|accounts, market, _| accounts.add_user(market, options.profile));
         let KeyPair { key, secret } = pair;
-        #[expect(clippy::expect_used)]
-        let credentials = Credentials::new(&key, &secret).expect("words"); // cannot fail: both are letters and digits
-        Self { desk, ix, key: key.into(), secret: secret.into(), credentials }
+        Self { desk, ix, key: key.into(), secret: secret.into() }
     }
 
     /// The API key and its secret, for a client.
+    #[expect(clippy::expect_used)]
     pub fn credentials(&self) -> Credentials {
-        self.credentials.clone()
+        Credentials::new(&self.key, &self.secret).expect("words") // cannot fail: both are letters and digits
     }
 
     /// The API key.

@@ -127,7 +127,7 @@ pub(crate) fn pong(ts: u64, hp: u8) -> String {
 }
 
 /// Why the server is about to end a session.
-pub(crate) fn disconnected(info: &str) -> String {
+pub(crate) fn disconnected(code: Code, info: &str) -> String {
     #[derive(Serialize)]
     struct Disconnected<'a> {
         m: &'a str,
@@ -135,7 +135,6 @@ pub(crate) fn disconnected(info: &str) -> String {
         reason: &'a str,
         info: &'a str,
     }
-    let code = Code::INVALID_WS_REQUEST_DATA;
     json(&Disconnected { m: "disconnected", code, reason: code.name().unwrap_or_default(), info })
 }
 

@@ -1,8 +1,10 @@
-//! When to try again: full jitter under a doubling cap, within a budget of attempts.
+//! When to try again: full jitter, within a budget of attempts.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::pace::Waits;
 
 /// How reconnection is paced. [`Default`] gives the values that the documentation of each field names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,15 +38,14 @@ pub(crate) struct Attempts(Arc<Mutex<VecDeque<Duration>>>);
 #[derive(Debug)]
 pub(crate) struct Backoff {
     config: BackoffConfig,
-    random: Random,
-    failures: u32,
+    waits: Waits,
     attempts: Attempts,
 }
 
 impl Backoff {
     /// `seed` makes the jitter.
     pub(crate) fn new(config: BackoffConfig, attempts: Attempts, seed: u64) -> Self {
-        Self { config, random: Random(seed), failures: 0, attempts }
+        Self { waits: Waits::new(config.base, config.cap, seed), config, attempts }
     }
 
     /// Notes that an attempt begins.
@@ -61,12 +62,9 @@ impl Backoff {
     /// asks for (`Retry-After`), which is a lower bound.
     pub(crate) fn wait(&mut self, now: Duration, up: Duration, asked: Option<Duration>) -> Duration {
         if up >= self.config.stable_after {
-            self.failures = 0;
+            self.waits.reset();
         }
-        let factor = 1u32.checked_shl(self.failures).unwrap_or(u32::MAX);
-        let ceiling = self.config.base.saturating_mul(factor).min(self.config.cap);
-        self.failures = (self.failures + 1).min(31);
-        let wait = self.random.up_to(ceiling).max(asked.unwrap_or_default());
+        let wait = self.waits.next(asked);
 
         // With the budget spent, the attempt before the last `budget` ones must be out of the window.
         let attempts = self.attempts.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,42 +73,11 @@ impl Backoff {
     }
 }
 
-/// A small generator of even quality (splitmix64): jitter needs no more.
-#[derive(Debug)]
-struct Random(u64);
-
-impl Random {
-    fn up_to(&mut self, ceiling: Duration) -> Duration {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        let nanos = u64::try_from(ceiling.as_nanos()).unwrap_or(u64::MAX);
-        Duration::from_nanos(((u128::from(z) * u128::from(nanos)) >> 64) as u64)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const S: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn doubles_to_the_cap_with_full_jitter() {
-        let mut longest = [Duration::ZERO; 10];
-        for seed in 0..500 {
-            let mut backoff = Backoff::new(BackoffConfig::default(), Attempts::default(), seed);
-            for longest in &mut longest {
-                *longest = backoff.wait(Duration::ZERO, Duration::ZERO, None).max(*longest);
-            }
-        }
-        for (n, longest) in longest.iter().enumerate() {
-            let ceiling = (Duration::from_millis(250) * (1 << n)).min(30 * S);
-            assert!(*longest <= ceiling && *longest > ceiling * 9 / 10, "{n}: {longest:?} of {ceiling:?}");
-        }
-    }
 
     #[test]
     fn starts_anew_after_a_stable_minute_and_honours_the_server() {

@@ -1,7 +1,8 @@
 //! How much may be said in a minute, so that the exchange neither ignores nor bans.
 
-use std::collections::VecDeque;
 use std::time::Duration;
+
+use crate::pace::Window;
 
 /// Messages a minute, by the groups that share a count. Defaults to the exchange's first level: what is sent
 /// beyond it is ignored for 15 minutes, and beyond its second the address is banned.
@@ -96,36 +97,8 @@ impl Budget {
         if !wait.is_zero() {
             return Err(wait);
         }
-        windows.iter_mut().for_each(|window| window.said.push_back(now));
+        windows.iter_mut().for_each(|window| window.take(now));
         Ok(())
-    }
-}
-
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// A minute that moves along: no more messages in any 60 seconds than the limit, wherever the exchange begins to
-/// count.
-#[derive(Debug)]
-struct Window {
-    limit: usize,
-    said: VecDeque<Duration>,
-}
-
-impl Window {
-    fn new(limit: u32) -> Self {
-        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), said: VecDeque::new() }
-    }
-
-    /// How long until one more fits.
-    fn wait(&mut self, now: Duration) -> Duration {
-        while self.said.front().is_some_and(|at| *at + MINUTE <= now) {
-            self.said.pop_front();
-        }
-        match self.said.len().checked_sub(self.limit) {
-            None => Duration::ZERO,
-            // A limit of nothing is never free.
-            Some(over) => self.said.get(over).map_or(MINUTE, |at| *at + MINUTE - now),
-        }
     }
 }
 

@@ -35,7 +35,7 @@ impl StreamHandle {
     ///
     /// # Errors
     /// As all requests: see above.
-    pub fn place(&self, account: AccountCategory, order: impl AsRef<NewOrder>) -> Result<OrderAnswer<Outcome>> {
+    pub fn place(&self, account: AccountCategory, order: &impl AsRef<NewOrder>) -> Result<OrderAnswer<Outcome>> {
         self.place_later(account, order)?.wait()
     }
 
@@ -46,7 +46,7 @@ impl StreamHandle {
     pub fn place_later(
         &self,
         account: AccountCategory,
-        order: impl AsRef<NewOrder>,
+        order: &impl AsRef<NewOrder>,
     ) -> Result<Reply<OrderAnswer<Outcome>>> {
         let body = order.as_ref().stamp(self.now_millis())?;
         let ask = Ask::of_order("place-order", account, body.id());

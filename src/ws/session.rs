@@ -523,8 +523,7 @@ impl Session {
 
     /// The exchange refuses the authentication: final, but for a clock that can be set.
     fn not_authenticated(&mut self, refusal: Refusal, now: Now) {
-        if identity::names_timestamp(&refusal) && self.identity.as_ref().is_some_and(|identity| !identity.clock_is_set)
-        {
+        if refusal.is_for_its_time() && self.identity.as_ref().is_some_and(|identity| !identity.clock_is_set) {
             // Its answer tells the exchange's time.
             return self.ping(now);
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, TryRecvError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ use super::queue::{EventReceiver, EventSender, queue};
 use super::session::{AuthHeaders, Command, Identity, Now, Output, Request, Session, SessionConfig};
 use super::stats::Counters;
 use super::tap::{Direction, Tap};
-use crate::clock::wall_nanos;
+use crate::clock::{Clock, wall_nanos};
 use crate::error::{CloseFrame, Error, Phase, Result};
 
 const SOCKET: Token = Token(0);
@@ -62,13 +62,13 @@ pub(crate) struct Shared {
     /// When the clock of all of them began.
     pub(crate) began: Instant,
     pub(crate) attempts: Attempts,
-    /// How far the exchange's clock is ahead of this machine's, milliseconds.
-    pub(crate) clock_offset: Arc<AtomicI64>,
+    /// The exchange's clock, which REST sets too.
+    pub(crate) clock: Clock,
 }
 
 impl Shared {
-    pub(crate) fn new() -> Self {
-        Self { began: Instant::now(), attempts: Attempts::default(), clock_offset: Arc::default() }
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { began: Instant::now(), attempts: Attempts::default(), clock }
     }
 }
 
@@ -171,7 +171,7 @@ pub(crate) fn spawn(settings: Settings) -> Result<Running> {
             Backoff::new(settings.backoff, settings.shared.attempts, seed),
         ),
         waiters: BTreeMap::new(),
-        clock_offset: settings.shared.clock_offset,
+        clock: settings.shared.clock,
         connect_timeout: settings.session.connect_timeout,
         max_message: settings.max_message,
         target: settings.target,
@@ -203,7 +203,7 @@ struct Driver {
     session: Session,
     /// Who waits for the answers to requests.
     waiters: BTreeMap<Waiter, mpsc::Sender<Result<Answer>>>,
-    clock_offset: Arc<AtomicI64>,
+    clock: Clock,
     target: Target,
     websocket: WebSocketConfig,
     connect_timeout: Duration,
@@ -286,7 +286,7 @@ impl Driver {
                     self.fail(Error::transport(Phase::Exchange, late));
                 }
                 Output::ResetIfUnsent => {}
-                Output::Clock(offset) => self.clock_offset.store(offset, Ordering::Relaxed),
+                Output::Clock(ahead) => self.clock.set(ahead),
                 Output::Measured(measured) => self.remote.counters.measured(measured),
                 Output::HangUp => self.link = Link::None,
                 Output::Finish => self.finished = true,
@@ -422,7 +422,8 @@ impl Driver {
                 }
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {
                     self.session.heard(now);
-                    self.unflushed = true;
+                    // The answer to a ping.
+                    self.flush();
                 }
                 Ok(Message::Close(frame)) => {
                     let (code, reason) = frame.map_or((None, String::new()), |frame| {

@@ -36,9 +36,9 @@ pub struct PrivateCall {
     pub call: fn(&Client) -> Result<Value>,
 }
 
-/// Settings of a client of a server, with the tests' credentials.
+/// Settings of a client of a server, with the tests' credentials and nothing sent but what is called.
 pub fn with_credentials(server: &Server) -> ClientBuilder {
-    server.builder().credentials(Credentials::new(KEY, SECRET).unwrap())
+    server.builder().credentials(Credentials::new(KEY, SECRET).unwrap()).clock_correction(false)
 }
 
 /// Answers `info` with a sample of another group, and anything else with what the function says.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tungstenite::protocol::Role;
-use tungstenite::{Message, WebSocket};
+use tungstenite::{ClientRequestBuilder, HandshakeError, Message, WebSocket};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -67,12 +67,17 @@ impl Http {
     }
 
     pub(crate) fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.send(method, target, headers, body);
+        self.answer()
+    }
+
+    /// As [`request`](Self::request), without waiting for the answer.
+    pub(crate) fn send(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) {
         let mut text = format!("{method} {target} HTTP/1.1\r\nHost: sandbox\r\n");
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
         self.write(format!("{text}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
-        self.answer()
     }
 
     /// Says nothing more, and gives all that still comes until the server closes the connection.
@@ -82,23 +87,31 @@ impl Http {
         self.unread
     }
 
-    pub(crate) fn ask_upgrade(&mut self, path: &str) {
-        self.write(
-            format!(
-                "GET {path} HTTP/1.1\r\nHost: sandbox\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-            )
-            .as_bytes(),
+    pub(crate) fn ask_upgrade(&mut self, path: &str, headers: &[(&str, &str)]) {
+        let mut text = format!(
+            "GET {path} HTTP/1.1\r\nHost: sandbox\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
         );
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        self.write(format!("{text}\r\n").as_bytes());
     }
 
     /// The next answer.
     pub(crate) fn answer(&mut self) -> Answer {
+        self.answer_if_any().unwrap_or_else(|| panic!("the connection ended before an answer: {:?}", self.unread))
+    }
+
+    /// The next answer; `None` where the connection ends before the end of its head.
+    pub(crate) fn answer_if_any(&mut self) -> Option<Answer> {
         let head_end = loop {
             if let Some(at) = self.unread.windows(4).position(|w| w == b"\r\n\r\n") {
                 break at + 4;
             }
-            assert!(self.read_more() > 0, "the connection ended before an answer: {:?}", self.unread);
+            if self.read_more() == 0 {
+                return None;
+            }
         };
         let head = String::from_utf8(self.unread.drain(..head_end).collect()).unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
@@ -110,7 +123,7 @@ impl Http {
             assert!(self.read_more() > 0, "the connection ended within an answer");
         }
         let body = String::from_utf8(self.unread.drain(..length).collect()).unwrap();
-        Answer { status, head, body }
+        Some(Answer { status, head, body })
     }
 
     /// Whether the server closes the connection without sending more.
@@ -166,9 +179,36 @@ impl Stream {
 
     /// Asks for the stream and gives the answer that refuses it.
     pub(crate) fn refused(port: u16, path: &str) -> Answer {
+        match Self::with_headers(port, path, &[]) {
+            Ok(_) => panic!("the stream was opened"),
+            Err(answer) => answer,
+        }
+    }
+
+    /// Asks for the stream with more headers; the answer, where that refuses it.
+    pub(crate) fn with_headers(port: u16, path: &str, headers: &[(&str, &str)]) -> Result<Self, Answer> {
         let mut http = Http::connect(port);
-        http.ask_upgrade(path);
-        http.answer()
+        http.ask_upgrade(path, headers);
+        let answer = http.answer();
+        match answer.status {
+            101 => Ok(Self(WebSocket::from_partially_read(http.socket, http.unread, Role::Client, None))),
+            _ => Err(answer),
+        }
+    }
+
+    /// Upgrades with these headers; or the status with which the upgrade was refused.
+    pub(crate) fn upgrade_with(port: u16, path: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
+        let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut request = ClientRequestBuilder::new(format!("ws://127.0.0.1:{port}{path}").parse().unwrap());
+        for (name, value) in headers {
+            request = request.with_header(*name, *value);
+        }
+        match tungstenite::client(request, socket) {
+            Ok((stream, _)) => Ok(Self(stream)),
+            Err(HandshakeError::Failure(tungstenite::Error::Http(refusal))) => Err(refusal.status().as_u16()),
+            Err(e) => panic!("{e}"),
+        }
     }
 
     /// Takes over a socket on which the upgrade was done by hand.

@@ -3,7 +3,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bitmax::sandbox::{Sandbox, User};
+use bitmax::Decimal;
+use bitmax::model::AccountCategory::Cash;
+use bitmax::sandbox::{ProductOptions, Sandbox, User, UserOptions};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -53,6 +55,12 @@ impl Client {
 
     /// A call: `G/` at the start of the path stands for the account group. The body is JSON, or none.
     pub(crate) fn call(&mut self, method: &str, path: &str, prehash: &str, body: &str) -> Answer {
+        self.send(method, path, prehash, body);
+        self.http.answer()
+    }
+
+    /// The same without waiting for its answer.
+    pub(crate) fn send(&mut self, method: &str, path: &str, prehash: &str, body: &str) {
         let path = match path.strip_prefix("G/") {
             Some(rest) => format!("/{}/api/pro/{rest}", self.group),
             None => format!("/api/pro/{path}"),
@@ -65,7 +73,7 @@ impl Client {
             ("x-auth-signature", &signature),
             ("Content-Type", "application/json"),
         ];
-        self.http.request(method, &path, &headers, body)
+        self.http.send(method, &path, &headers, body);
     }
 
     pub(crate) fn get(&mut self, path: &str, prehash: &str) -> Answer {
@@ -112,3 +120,49 @@ pub(crate) fn names(object: &Value) -> Vec<&str> {
     names.sort_unstable();
     names
 }
+
+/// A decimal that is written as text.
+pub(crate) fn dec(value: &Value) -> Decimal {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).parse().unwrap()
+}
+
+/// A sandbox whose clock stands still with a product that nobody trades; a client with 100 ABC and 100 000 USDT
+/// in cash, and another participant with as much.
+pub(crate) fn floor() -> (Sandbox, Client, User) {
+    let sandbox = still();
+    sandbox.add_product(&ProductOptions::new("ABC/USDT")).unwrap();
+    let other = sandbox.add_user(UserOptions::new());
+    for (user, usdt) in [(sandbox.user(), 0), (&other, 100_000)] {
+        user.fund(Cash, "ABC", 100).unwrap();
+        if usdt > 0 {
+            user.fund(Cash, "USDT", usdt).unwrap();
+        }
+    }
+    let client = Client::new(&sandbox);
+    (sandbox, client, other)
+}
+
+/// A text of an answer.
+pub(crate) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_else(|| panic!("{name} in {value}"))
+}
+
+/// The fields of an order, save the client's id.
+pub(crate) const ROW: [&str; 16] = [
+    "avgPx",
+    "cumFee",
+    "cumFilledQty",
+    "errorCode",
+    "execInst",
+    "feeAsset",
+    "lastExecTime",
+    "orderId",
+    "orderQty",
+    "orderType",
+    "price",
+    "seqNum",
+    "side",
+    "status",
+    "stopPrice",
+    "symbol",
+];

@@ -103,8 +103,9 @@ impl Server {
         format!("http://{}", self.address)
     }
 
+    /// Settings of a client that makes each call once.
     pub fn builder(&self) -> ClientBuilder {
-        Client::builder(Endpoint::new(self.url(), format!("ws://{}", self.address)).unwrap())
+        Client::builder(Endpoint::new(self.url(), format!("ws://{}", self.address)).unwrap()).retries(0)
     }
 
     pub fn client(&self) -> Client {

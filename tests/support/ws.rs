@@ -3,18 +3,23 @@
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use bitmax::{Client, Endpoint};
+use bitmax::{Client, Credentials, Endpoint, Event, Stream, StreamBuilder};
+use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 
 pub const PATIENCE: Duration = Duration::from_secs(10);
 pub const GREETING: &str = r#"{"m":"connected","type":"unauth"}"#;
+pub const AUTHENTICATED: &str = r#"{"m":"connected","type":"auth"}"#;
+pub const KEY: &str = "the-key-that-nobody-sees";
+pub const SECRET: &str = "the-secret-that-nobody-sees";
 
 /// A listener whose connections are handed to a script, each in a thread of its own.
 pub struct Server {
@@ -38,6 +43,8 @@ impl Server {
                 }
                 let (script, socket) = (Arc::clone(&script), socket.unwrap());
                 socket.set_read_timeout(Some(PATIENCE)).unwrap();
+                // What is written leaves at once: a reset that follows does not take it along.
+                socket.set_nodelay(true).unwrap();
                 connections.push(thread::spawn(move || script(number, socket)));
             }
             drop(listener);
@@ -72,19 +79,127 @@ pub fn client_of(address: SocketAddr) -> Client {
     Client::builder(Endpoint::new(format!("http://{address}"), format!("ws://{address}")).unwrap()).build().unwrap()
 }
 
+/// The next event.
+pub fn next(stream: &Stream) -> Event {
+    stream.recv_timeout(PATIENCE).expect("an event in time")
+}
+
+/// With no time lost between attempts, and as many as a test takes.
+pub fn quick(builder: StreamBuilder) -> StreamBuilder {
+    builder.backoff(Duration::from_millis(5), Duration::from_millis(50)).attempt_budget(100_000, PATIENCE)
+}
+
+/// A server that knows accounts. A connection is REST's, for the account group, or an upgrade: the script gets the
+/// latter, with the signature where the headers bring one.
+pub fn account_server(script: impl Fn(Peer, Option<String>) + Send + Sync + 'static) -> Server {
+    Server::start(move |_, socket| {
+        if is_upgrade(&socket) {
+            let (peer, signed) = upgrade_account(socket);
+            script(peer, signed);
+        } else {
+            answer_info(socket);
+        }
+    })
+}
+
+/// Whether what comes is the upgrade of a stream.
+pub fn is_upgrade(socket: &TcpStream) -> bool {
+    let mut start = [0; 64];
+    let n = socket.peek(&mut start).unwrap();
+    String::from_utf8_lossy(&start[..n]).contains("/stream")
+}
+
+/// Answers REST's request for the account group, which is 7.
+pub fn answer_info(mut socket: impl Read + Write) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte).unwrap();
+        request.push(byte[0]);
+    }
+    let body = include_str!("../fixtures/rest/account-info.json").replace("\"accountGroup\": 0", "\"accountGroup\": 7");
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    socket.write_all((head + &body).as_bytes()).unwrap();
+    socket.flush().unwrap();
+}
+
+/// Upgrades a stream for an account; the signature where the headers bring one.
+pub fn upgrade_account(socket: TcpStream) -> (Peer, Option<String>) {
+    let mut signed = None;
+    #[allow(clippy::result_large_err, reason = "the type is the library's")]
+    let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+        assert_eq!(request.uri().path(), "/7/api/pro/v1/stream");
+        signed = request.headers().get("x-auth-signature").map(|value| value.to_str().unwrap().to_owned());
+        if signed.is_some() {
+            assert_eq!(request.headers()["x-auth-key"], KEY);
+            assert!(request.headers().contains_key("x-auth-timestamp"));
+        }
+        Ok(response)
+    };
+    let peer = Peer(tungstenite::accept_hdr(socket, look).unwrap());
+    (peer, signed)
+}
+
+/// A client with an account on that server.
+pub fn account_client(server: &Server) -> Client {
+    account_client_of(server.address())
+}
+
+pub fn account_client_of(address: SocketAddr) -> Client {
+    let endpoint = Endpoint::new(format!("http://{address}"), format!("ws://{address}")).unwrap();
+    Client::builder(endpoint).credentials(Credentials::new(KEY, SECRET).unwrap()).build().unwrap()
+}
+
+/// Whatever is under way is dropped, and the client hears a reset.
+pub fn reset(socket: &TcpStream) {
+    socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+/// A frame as it is on the wire: its first byte, and a payload.
+pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match payload.len() {
+        n @ 0..=125 => bytes.push(n as u8),
+        n => {
+            bytes.push(126);
+            bytes.extend_from_slice(&u16::try_from(n).unwrap().to_be_bytes());
+        }
+    }
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+pub const TEXT: u8 = 0x81;
+pub const CLOSE: u8 = 0x88;
+pub const PING: u8 = 0x89;
+
 /// The server's end of a WebSocket.
-pub struct Peer(pub WebSocket<TcpStream>);
+pub struct Peer<S = TcpStream>(pub WebSocket<S>);
 
 impl Peer {
+    /// Writes bytes past the WebSocket.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.0.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// Ends the connection: by a reset, or as a program that ends does.
+    pub fn leave(self, by_reset: bool) {
+        if by_reset {
+            reset(self.0.get_ref());
+        }
+    }
+}
+
+impl<S: Read + Write> Peer<S> {
     /// Upgrades and greets.
-    pub fn greet(socket: TcpStream) -> Self {
+    pub fn greet(socket: S) -> Self {
         let mut peer = Self::upgrade(socket);
         peer.say(GREETING);
         peer
     }
 
-    pub fn upgrade(socket: TcpStream) -> Self {
-        Self(tungstenite::accept(socket).unwrap())
+    pub fn upgrade(socket: S) -> Self {
+        Self(tungstenite::accept(socket).map_err(|e| e.to_string()).unwrap())
     }
 
     pub fn say(&mut self, text: &str) {

@@ -66,7 +66,8 @@ impl Snapshot {
 }
 
 impl Journal {
-    /// Takes note of an event of the account, if it moved a balance. `cause`: what a change that no order caused is called.
+    /// Takes note of an event of the account, if it moved a balance. `cause`: what a change is called that no order
+    /// caused.
     pub(super) fn note(&mut self, event: &Event, cause: &'static str) {
         let entry = match event {
             Event::Order(update) => filled(update),

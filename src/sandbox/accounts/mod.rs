@@ -1,7 +1,23 @@
 //! The private half of the exchange: users, their keys, orders, balances and ledgers. No sockets and no clock in it.
 //!
 //! What can be done is a function on data that takes the [`Market`] and the time; [`calls`] serves it over REST. What
-//! happened to the users' orders and balances is drained as events.
+//! happened to the users' orders and balances is taken as events.
+//!
+//! # Where the reference is silent
+//!
+//! - **Who asks**: a key that nobody has is 200006, as in the published refusal on the stream; another group than
+//!   one's own 200003. A time further from the server's than the window, before or after, is 100011, that of a
+//!   signature as that of an order or a cancel, which is then not processed.
+//! - **Orders**: a missing or unknown symbol is 300012, a missing field what a wrong one would be. A duplicate id is
+//!   an acknowledgement with `errorCode`, whatever `respInst` says; within a batch it is 300006. What the engine has
+//!   ended or traded by the time of the answer is `DONE`, also where `ACCEPT` was asked for and the order rejected;
+//!   what rests is acknowledged at once, not after five seconds.
+//! - **Cancels**: one that has ended is 300019, in a batch 300006; one whose symbol is not that named is unknown.
+//! - **Lists**: of open orders the oldest come first, of ended ones the newest. The history goes by the time of the
+//!   last change, holds ended orders only, and writes a charged fee as a positive number. More rows than there may be
+//!   is as many as there may be; a page size out of its range is refused.
+//! - **Reports** (snapshot and ledger) are counted together; the ninth in a minute is 100014 with status 429. A
+//!   snapshot is of the beginning of its day, UTC.
 
 mod auth;
 pub(crate) mod calls;
@@ -63,6 +79,8 @@ pub(crate) struct Accounts {
     /// How far a client's time may be from the server's, ms: that of a signature, and that of an order.
     pub(crate) acceptance_window: u64,
     pub(crate) unknown_order: UnknownOrder,
+    /// Whether orders are acknowledged alone, whatever answer they ask for.
+    pub(crate) only_acknowledges: bool,
     /// How far the clock that clients' times are held against is ahead, ms.
     pub(crate) clock_skew: i64,
     seed: u64,
@@ -85,6 +103,7 @@ impl Accounts {
             by_engine: HashMap::new(),
             acceptance_window: ACCEPTANCE_WINDOW,
             unknown_order: UnknownOrder::default(),
+            only_acknowledges: false,
             clock_skew: 0,
             seed,
             random: Random::new(blend(seed, 1)),

@@ -148,7 +148,8 @@ impl Accounts {
         };
         // The engine is done with an order at once, so there is nothing to wait for: what has not come will not come
         // within the five seconds after which the exchange would fall back to an acknowledgement.
-        Ok(match (place.respond, placed) {
+        let respond = if self.only_acknowledges { Respond::Ack } else { place.respond };
+        Ok(match (respond, placed) {
             (Respond::Accept, Placed { accepted: Some(order), .. }) => Acted::Accepted(order),
             (Respond::Accept | Respond::Done, Placed { last: Some(order), .. }) if is_done(&order) => {
                 Acted::Done(order)

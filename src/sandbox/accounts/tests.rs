@@ -116,7 +116,7 @@ fn body() -> impl Strategy<Value = String> {
     });
     prop_oneof![
         6 => order(),
-        3 => proptest::collection::vec(order(), 0..12).prop_map(|orders| format!("{{\"orders\":[{}]}}", orders.join(","))),
+        3 => proptest::collection::vec(order(), 0..12).prop_map(|list| format!("{{\"orders\":[{}]}}", list.join(","))),
         2 => transfer,
         1 => "[\\[\\]{}\",:a-z0-9 \\\\]{0,60}",
         1 => Just("[".repeat(5000)),
@@ -145,6 +145,10 @@ const QUERIES: &[(&str, &str)] = &[
     ("v1/order/hist", "order/hist"),
 ];
 
+/// Names and values of parameters, fitting or not.
+const PARAMETERS: &str = "((account|symbol|n|limit|seqNum|startTime|endTime|page|pageSize|orderId|asset)=\
+    (cash|BTC/USDT|0|7|-1|18446744073709551615|[!-%'-~]{0,9})&){0,4}";
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
@@ -166,7 +170,7 @@ proptest! {
     #[test]
     fn no_query_breaks_anything(
         requests in proptest::collection::vec(
-            (proptest::sample::select(QUERIES), "((account|symbol|n|limit|seqNum|startTime|endTime|page|pageSize|orderId|asset)=(cash|BTC/USDT|0|7|-1|18446744073709551615|[!-%'-~]{0,9})&){0,4}"),
+            (proptest::sample::select(QUERIES), PARAMETERS),
             40,
         ),
     ) {

@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(75);
 /// How long a client has to read an answer after which the connection ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// After which time the exchange falls back to an acknowledgement, ms.
+const EXPIRY: u64 = 5_000;
+
 /// What a request leads to.
 enum Next {
     Answer(Response),
@@ -41,7 +44,7 @@ pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, from: IpAddr) -> io:
                 let Some(next) = act(shared, line, &request, from)? else { return Ok(()) };
                 match next {
                     Next::Stream(key, visitor) => {
-                        log::debug!("{} {} -> 101", request.method, request.path);
+                        log::info!("{} {} -> 101", request.method, request.path);
                         line.send(&Response::switch_to_websocket(key).to_bytes(true))?;
                         return stream::serve(shared, line, visitor, buffer);
                     }
@@ -49,17 +52,17 @@ pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, from: IpAddr) -> io:
                     Next::Answer(response)
                         if !request.keep_alive || request.method == "HEAD" || request.is_upgrade() =>
                     {
-                        log::debug!("{} {} -> {}, closing", request.method, request.path, response.status);
+                        log::info!("{} {} -> {}, closing", request.method, request.path, response.status);
                         return farewell(line, &response);
                     }
                     Next::Answer(response) => {
-                        log::debug!("{} {} -> {}", request.method, request.path, response.status);
+                        log::info!("{} {} -> {}", request.method, request.path, response.status);
                         line.send(&response.to_bytes(true))?;
                     }
                 }
             }
             Err(refusal) => {
-                log::debug!("malformed request -> {}", refusal.status);
+                log::info!("malformed request -> {}", refusal.status);
                 return farewell(line, &refusal);
             }
         }
@@ -85,13 +88,17 @@ fn act(shared: &Shared, line: &Line, request: &Request, from: IpAddr) -> io::Res
     let mut next = match refused {
         Some(response) => Next::Answer(response),
         None if request.is_upgrade() => upgrade(shared, request, from).unwrap_or_else(Next::Answer),
-        None => Next::Answer(shared.enter(|exchange, now| exchange.answer(request, from, now))),
+        None => Next::Answer(shared.enter(|exchange, now| exchange.answer(request, from, &faults, now))),
     };
     for fault in &faults {
         match fault {
             Fault::LoseAnswer => return line.ignore().map(|()| None),
             Fault::DelayAnswer(time) => {
                 due = due.saturating_add(millis(*time));
+                shared.pause_until(due);
+            }
+            Fault::Expire => {
+                due = due.saturating_add(EXPIRY);
                 shared.pause_until(due);
             }
             Fault::Replace(reply) => next = Next::Answer(reply.into()),

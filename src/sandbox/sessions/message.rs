@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::sandbox::accounts::{Fields, Proof};
+use crate::sandbox::limits::Kind;
 
 /// A message of a client. Whatever has the wrong type counts as missing, so that the refusal can still name the
 /// request by its id.
@@ -76,6 +77,17 @@ impl ClientMessage {
     pub(crate) fn name(&self) -> String {
         let subject = if self.op == "req" { &self.action } else { &self.ch };
         format!("{} {subject}", self.op).trim_end().to_owned()
+    }
+
+    /// What it counts as: all of these.
+    pub(super) fn kinds(&self) -> &'static [Kind] {
+        match (self.op.as_str(), self.action.as_str()) {
+            ("auth" | "ping" | "pong", _) => &[Kind::Admin],
+            ("sub" | "unsub", _) => &[Kind::Subscription],
+            ("req", "place-order" | "cancel-order" | "cancel-all") => &[Kind::Request, Kind::Order],
+            ("req", action) if action.starts_with("depth-snapshot") => &[Kind::Request, Kind::Snapshot],
+            _ => &[Kind::Request],
+        }
     }
 
     /// The arguments; none where there is no object of them.

@@ -130,9 +130,9 @@ impl Sessions {
                     .collect()
             }
             None => {
-                let of_account = |(channel, _): &(&Box<str>, _)| channel::matches(&whole, channel);
                 let from = self.subscribers.range(Box::<str>::from(whole.as_str())..);
-                from.take_while(of_account).flat_map(|(_, ids)| ids).copied().collect()
+                let of_account = from.take_while(|(channel, _)| channel::matches(&whole, channel));
+                of_account.flat_map(|(_, ids)| ids).copied().collect()
             }
         }
     }

@@ -4,6 +4,8 @@
 //! The input is steps, one a line, known by its first letter; the rest of the line is its argument. Any other line is a
 //! text of the server. The first line may say how the session authenticates.
 
+#![cfg_attr(test, allow(unreachable_pub, reason = "public for the fuzz targets alone"))]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +23,6 @@ use crate::ws::wire;
 const MAX_STEPS: usize = 300;
 
 /// Drives a session with the input. Panics when something does not hold.
-#[cfg_attr(test, allow(unreachable_pub, reason = "public for the fuzz target alone"))]
 pub fn fuzz_session(input: &str) {
     let mut lines = input.lines();
     let identity = |way, ready_ack| {

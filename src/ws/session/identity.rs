@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::code::{Code, CodeGroup};
 use crate::credentials::Credentials;
-use crate::error::{Error, Refusal};
+use crate::error::Error;
 use crate::ws::wire::Outgoing;
 
 /// The id of the authentication; other messages have numbers.
@@ -88,7 +88,7 @@ impl Identity {
     /// headers makes the next attempt go the way of the message, which can set the clock.
     pub(super) fn refused_by(&mut self, error: &Error) -> Refused {
         match error {
-            Error::Refused(refusal) if names_timestamp(refusal) && self.way == Authentication::Header => {
+            Error::Refused(refusal) if refusal.is_for_its_time() && self.way == Authentication::Header => {
                 self.way = Authentication::Message;
                 Refused::ForItsTime
             }
@@ -105,12 +105,6 @@ impl Identity {
     fn sign(&self, millis: u64) -> String {
         self.credentials.signer().sign(millis, "stream").as_str().to_owned()
     }
-}
-
-/// Whether a refusal is about the time that was signed.
-pub(super) fn names_timestamp(refusal: &Refusal) -> bool {
-    refusal.code == Code::INVALID_TIMESTAMP
-        || [&refusal.reason, &refusal.message].iter().any(|text| text.to_ascii_lowercase().contains("timestamp"))
 }
 
 fn is_authentication(code: Code) -> bool {

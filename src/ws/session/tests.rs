@@ -15,6 +15,8 @@ const GREETING: &str = r#"{"m":"connected","type":"unauth"}"#;
 struct World {
     session: Session,
     now: Duration,
+    /// UTC nanoseconds at the beginning.
+    wall: u64,
     sent: Vec<String>,
     events: Vec<Event>,
     answers: Vec<(u64, Result<Message, Error>)>,
@@ -38,6 +40,7 @@ impl World {
         let mut world = Self {
             session: Session::new(config, identity, topics, backoff),
             now: Duration::ZERO,
+            wall: 1_000_000_000_000,
             sent: Vec::new(),
             events: Vec::new(),
             answers: Vec::new(),
@@ -53,9 +56,9 @@ impl World {
         world
     }
 
-    /// The wall clock shows 1000 s at the beginning.
+    /// The wall clock shows 1000 s at the beginning, unless it jumps.
     fn now(&self) -> Now {
-        Now { at: self.now, wall: 1_000_000_000_000 + u64::try_from(self.now.as_nanos()).unwrap() }
+        Now { at: self.now, wall: self.wall + u64::try_from(self.now.as_nanos()).unwrap() }
     }
 
     /// Connected and greeted.
@@ -202,6 +205,21 @@ fn an_idle_stream_pings_and_a_silent_one_is_given_up() {
     world.passes(secs(1));
     assert_eq!(world.hang_ups, 1, "30 s without a byte");
     assert_eq!(world.log(), ["Disconnected: the stream was silent for too long"]);
+}
+
+#[test]
+fn a_wall_clock_that_jumps_by_minutes_changes_no_deadline() {
+    for jump in [-600_000_000_000, 600_000_000_000] {
+        let mut world = World::ready(&["bbo:A/B"]);
+        world.says(r#"{"m":"sub","id":"1","ch":"bbo:A/B","code":0}"#);
+        world.log();
+        world.wall = world.wall.saturating_add_signed(jump);
+        world.passes(secs(14));
+        assert!(world.log().is_empty());
+        world.wall = world.wall.saturating_add_signed(-jump);
+        world.passes(secs(1));
+        assert_eq!(world.log(), [r#"> {"op":"ping"}"#]);
+    }
 }
 
 #[test]

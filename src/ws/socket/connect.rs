@@ -1,6 +1,6 @@
 //! One attempt at a connection, without blocking: name, address by address, TLS, upgrade.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 #[cfg(feature = "rustls")]
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::error::{Error, HttpError, InvalidInput, Phase, Refusal, start_of};
 use crate::ws::session::AuthHeaders;
 use crate::ws::wire;
 
-pub(super) type Io = MaybeTlsStream<TcpStream>;
+pub(super) type Io = MaybeTlsStream<Wire>;
 
 /// Where a stream connects to, and how.
 #[derive(Debug, Clone)]
@@ -109,7 +109,7 @@ enum Stage {
     Resolving,
     Connecting(TcpStream),
     #[cfg(feature = "rustls")]
-    Tls(Box<rustls::ClientConnection>, TcpStream),
+    Tls(Box<rustls::ClientConnection>, Wire),
     Upgrading(Box<MidHandshake<ClientHandshake<Io>>>),
     Over,
 }
@@ -213,6 +213,7 @@ impl Attempt {
         if let Err(e) = stream.set_nodelay(true) {
             return Step::Failed(Error::transport(Phase::Connect, e));
         }
+        let stream = Wire(stream);
         #[cfg(feature = "rustls")]
         if let Some((config, name)) = &self.target.tls {
             return match rustls::ClientConnection::new(Arc::clone(config), name.clone()) {
@@ -224,7 +225,7 @@ impl Attempt {
     }
 
     #[cfg(feature = "rustls")]
-    fn shake_hands(&self, mut tls: Box<rustls::ClientConnection>, mut stream: TcpStream) -> Step {
+    fn shake_hands(&self, mut tls: Box<rustls::ClientConnection>, mut stream: Wire) -> Step {
         while tls.is_handshaking() {
             match tls.complete_io(&mut stream) {
                 Ok(_) => {}
@@ -259,6 +260,33 @@ enum Step {
     Wait(Stage),
     Open(Box<WebSocket<Io>>),
     Failed(Error),
+}
+
+/// The socket. What is written to a connection that is gone is dropped, and the end is found by reading, so that all
+/// that came before it is read: what the server sends last, it often sends to a client that is about to write.
+#[derive(Debug)]
+pub(super) struct Wire(TcpStream);
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(e) if !matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                log::debug!("the connection is gone: {e}");
+                Ok(bytes.len())
+            }
+            result => result,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Whether a socket that is being connected is.

@@ -1,0 +1,244 @@
+//! Orders and cancels that are never in doubt: what `settle` wants asked is asked here.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use super::account::Account;
+use super::endpoint::{CANCEL, PLACE};
+use super::history::RecentOrdersQuery;
+use crate::clock::wall_millis;
+use crate::error::{DecodeError, Error, InvalidInput, Refusal, Result};
+use crate::model::{Order, OrderError, Outcome, Rows};
+use crate::order::{CancelOrder, NewOrder, OrderBody};
+use crate::order_id::{ClientOrderId, OrderSource, order_id, tail};
+use crate::pace::seed;
+use crate::settle::{Inquiry, Next, Question, Reply, Settled, SettledCancel, Subject, Verdict};
+use crate::symbol::OrderId;
+
+/// How many recent orders are looked at.
+const RECENT: u32 = 1000;
+
+/// Whether the exchange gives orders the ids that are computed beforehand, by its acknowledgements so far.
+#[derive(Debug, Default)]
+pub(super) struct IdRule(AtomicU8);
+
+impl IdRule {
+    const CONFIRMED: u8 = 1;
+    const BROKEN: u8 = 2;
+
+    /// Broken once, it proves nothing any more.
+    fn holds(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == Self::CONFIRMED
+    }
+
+    /// An order whose id was computed was acknowledged with this one.
+    fn saw(&self, computed: OrderId, acknowledged: OrderId) {
+        let is_as_computed = computed == acknowledged;
+        let before = self.0.fetch_or(if is_as_computed { Self::CONFIRMED } else { Self::BROKEN }, Ordering::Relaxed);
+        if !is_as_computed && before & Self::BROKEN == 0 {
+            log::warn!("the exchange's id of an order is {acknowledged}, not {computed}: absence cannot be told");
+        }
+    }
+}
+
+impl Account {
+    /// Places an order and finds out what became of it even if the answer is lost. It is sent once, in the exchange's
+    /// own time for that order; where no answer comes, the exchange is asked for the id that the order has if it is
+    /// there, then also for open and recent orders, again and again until it shows, until it is certain that it never
+    /// will, or until the deadline.
+    ///
+    /// That it never will takes time: an order may still be taken until its [acceptance
+    /// window](crate::ClientBuilder::acceptance_window) is over, 30 seconds by default; a deadline of 40 seconds leaves
+    /// room to ask after that. It takes one earlier acknowledgement to this client too, which shows that the id is
+    /// computed as the exchange does.
+    ///
+    /// # Errors
+    /// Where nothing was sent: [`Error::InvalidInput`] as for [`place`](Self::place), and naming `id` for one of fewer
+    /// than nine letters or digits, `userUID` where the exchange tells none; [`Error::Transport`] or
+    /// [`Error::Timeout`] when there is no connection.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use bitmax::model::{AccountCategory, Side};
+    /// use bitmax::sandbox::{Fault, Sandbox};
+    /// use bitmax::{Client, NewOrder, Settled};
+    /// let sandbox = Sandbox::start()?;
+    /// sandbox.inject(Fault::LoseAnswer.at("POST */order"));
+    /// let builder = Client::builder(sandbox.endpoint()).credentials(sandbox.credentials());
+    /// let client = builder.read_timeout(Duration::from_secs(1)).build()?;
+    /// let account = client.account(AccountCategory::Cash)?;
+    /// let order = NewOrder::limit("BTC/USDT", Side::Buy, "0.01", "10000")?;
+    /// match account.place_settled(&order, Instant::now() + Duration::from_secs(40))? {
+    ///     Settled::Placed { order_id, .. } => println!("placed: {order_id}"),
+    ///     Settled::Refused(refusal) => println!("{refusal}"),
+    ///     Settled::Absent => println!("it never arrived: place it anew, if it is still wanted"),
+    ///     Settled::Unknown { order_id, error } => println!("{error}: ask for {order_id} later"),
+    ///     _ => {}
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn place_settled(&self, order: &impl AsRef<NewOrder>, deadline: Instant) -> Result<Settled> {
+        let order = order.as_ref();
+        if self.uid().is_empty() {
+            return Err(InvalidInput::new("userUID", "is not known, so that no order can be settled").into());
+        }
+        if order.client_id().is_some_and(|id| self.computed(id, 0).is_none()) {
+            return Err(InvalidInput::new("id", "has fewer than nine letters or digits: it cannot be settled").into());
+        }
+
+        let account = self.until(deadline);
+        let mut sent = None;
+        let (error, duplicate) = match account.send_order(order, |id, time| sent = Some((id, time))) {
+            Ok(answer) => match answer.info {
+                Outcome::Ack(ack) => return Ok(Settled::Placed { order_id: ack.order_id, order: None }),
+                Outcome::Accept(order) | Outcome::Done(order) => return Ok(placed(order)),
+                Outcome::Refused(_) | Outcome::Other { .. } => (not_understood(&PLACE, &answer.info), None),
+            },
+            // Something on the way may have sent it twice, and this is what the second one got.
+            Err(Error::Refused(refusal)) if is_duplicate(&refusal) => (Error::Refused(refusal.clone()), Some(refusal)),
+            Err(Error::Refused(refusal)) if !refusal.code.is_server_failure() => return Ok(Settled::Refused(refusal)),
+            Err(error) if error.may_have_executed() => (error, None),
+            Err(error) => return Err(error),
+        };
+        // cannot fail: what may have been executed was sent, and its id was checked
+        let Some((id, time, order_id)) = sent.and_then(|(id, time)| Some((id, time, self.computed(id, time)?))) else {
+            return Err(error);
+        };
+
+        log::info!("the answer to order {order_id} is lost ({error}); asking for it");
+        let window = self.client.rest_config().acceptance_window;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut inquiry = Inquiry::new(Subject::Order, time, window, left, error, seed());
+        let tail = tail(id.as_str());
+        let verdict = account.inquire(&mut inquiry, |question| match question {
+            Question::Time => account.exchange_time(),
+            Question::Status => Ok(shown(account.order(order_id)?)),
+            Question::Open => ending_in(tail, account.open_orders(Some(order.symbol))?),
+            Question::Recent => {
+                let query = RecentOrdersQuery::new().n(RECENT).symbol(order.symbol);
+                ending_in(tail, account.recent_orders(&query)?)
+            }
+        });
+        log::info!("order {order_id}: {verdict:?}");
+        Ok(match verdict {
+            Verdict::Found(order) => placed(order),
+            Verdict::Absent => duplicate.map_or(Settled::Absent, Settled::Refused),
+            Verdict::Unknown => Settled::Unknown { order_id, error: inquiry.into_error() },
+        })
+    }
+
+    /// Cancels an order and finds out what became of it even if the answer is lost. The cancel is sent once; where no
+    /// answer comes, the exchange is asked for the order until it is not open any more, until it is certain that the
+    /// cancel did not arrive, or until the deadline, as with [`place_settled`](Self::place_settled).
+    ///
+    /// # Errors
+    /// Where nothing was sent: as all calls, see [`Account`].
+    pub fn cancel_settled(&self, cancel: &CancelOrder, deadline: Instant) -> Result<SettledCancel> {
+        let account = self.until(deadline);
+        let error = match account.cancel(cancel) {
+            Ok(None) => return Ok(SettledCancel::Taken(None)),
+            Ok(Some(answer)) => match answer.info {
+                Outcome::Ack(_) => return Ok(SettledCancel::Taken(None)),
+                Outcome::Accept(order) | Outcome::Done(order) => return Ok(SettledCancel::Taken(Some(order))),
+                Outcome::Refused(_) | Outcome::Other { .. } => not_understood(&CANCEL, &answer.info),
+            },
+            Err(Error::Refused(refusal)) if !refusal.code.is_server_failure() => {
+                return Ok(SettledCancel::Refused(refusal));
+            }
+            Err(error) if error.may_have_executed() => error,
+            Err(error) => return Err(error),
+        };
+
+        log::info!("the answer to the cancel of {} is lost ({error}); asking for the order", cancel.order_id());
+        // It was signed and stamped at the latest now.
+        let time = self.client.now_millis();
+        let window = self.client.rest_config().acceptance_window;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut inquiry = Inquiry::new(Subject::Cancel, time, window, left, error, seed());
+        let mut last = None;
+        let verdict = account.inquire(&mut inquiry, |question| match question {
+            Question::Time => account.exchange_time(),
+            _ => {
+                last = account.order(cancel.order_id())?.map(Box::new);
+                Ok(last.take_if(|order| !order.status.is_open()).map_or(Reply::Nothing, Reply::Shows))
+            }
+        });
+        log::info!("cancel of {}: {verdict:?}", cancel.order_id());
+        Ok(match verdict {
+            Verdict::Found(order) => SettledCancel::Closed(order),
+            Verdict::Absent => SettledCancel::NotTaken(last),
+            Verdict::Unknown => SettledCancel::Unknown { error: inquiry.into_error() },
+        })
+    }
+
+    /// Holds an acknowledged order's id against the one that was computed.
+    pub(super) fn note_acknowledged(&self, body: &OrderBody, outcome: &Outcome) {
+        if let (Some(computed), Some(acknowledged)) = (self.computed(body.id(), body.time()), outcome.order_id()) {
+            self.client.identities().id_rule.saw(computed, acknowledged);
+        }
+    }
+
+    /// The id that the exchange gives to an order.
+    fn computed(&self, id: ClientOrderId, time: u64) -> Option<OrderId> {
+        order_id(OrderSource::Rest, time, self.uid(), id.as_str())
+    }
+
+    fn until(&self, deadline: Instant) -> Self {
+        let deadline = self.client.deadline().map_or(deadline, |at| at.min(deadline));
+        let mut account = self.clone();
+        account.client = self.client.with_deadline(deadline);
+        account
+    }
+
+    fn inquire(&self, inquiry: &mut Inquiry, mut ask: impl FnMut(Question) -> Result<Reply>) -> Verdict {
+        let began = Instant::now();
+        loop {
+            match inquiry.next(began.elapsed(), self.client.identities().id_rule.holds()) {
+                Next::Ask(question) => {
+                    let asked = began.elapsed();
+                    let reply = ask(question);
+                    inquiry.heard(question, asked, began.elapsed(), reply);
+                }
+                Next::Wait(until) => thread::sleep(until.saturating_sub(began.elapsed())),
+                Next::End(verdict) => return verdict,
+            }
+        }
+    }
+
+    fn exchange_time(&self) -> Result<Reply> {
+        let now = i64::try_from(wall_millis()).unwrap_or_default();
+        let info = self.client.market().exchange_info(now)?;
+        Ok(Reply::Time(u64::try_from(info.request_receive_at).unwrap_or_default()))
+    }
+}
+
+fn placed(order: Box<Order>) -> Settled {
+    Settled::Placed { order_id: order.order_id, order: Some(order) }
+}
+
+fn shown(order: Option<Order>) -> Reply {
+    order.map_or(Reply::Nothing, |order| Reply::Shows(Box::new(order)))
+}
+
+/// The order of a list whose id ends like this. A row that cannot be read might be it.
+fn ending_in(tail: &str, orders: Rows<Order>) -> Result<Reply> {
+    if let Some(row) = orders.unreadable().iter().find(|row| row.text.contains(tail)) {
+        return Err(Error::Decode(Box::new(DecodeError::row("a list of orders", row))));
+    }
+    Ok(shown(orders.into_iter().find(|order| order.order_id.as_str().ends_with(tail))))
+}
+
+/// An order under its id was there before.
+fn is_duplicate(refusal: &Refusal) -> bool {
+    refusal.reason == OrderError::DupNewCoid.as_str()
+}
+
+/// An answer that neither takes nor refuses.
+fn not_understood(call: &super::endpoint::Call, outcome: &Outcome) -> Error {
+    let text = match outcome {
+        Outcome::Other { status, info } => format!("{status} {info}"),
+        other => format!("{other:?}"),
+    };
+    Error::Decode(Box::new(DecodeError::shape(call.to_string(), &text)))
+}

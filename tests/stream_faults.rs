@@ -1,0 +1,701 @@
+//! The faults that a network and a server can make, each over real sockets, against a server that follows a script.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+#[path = "support/ws.rs"]
+mod ws;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bitmax::model::{AccountCategory, Side};
+use bitmax::{
+    Authentication, BookChange, BookStatus, Channel, Code, Error, Event, NewOrder, OrderBook, Phase, StaleReason,
+    Stream, Timeout,
+};
+use serde_json::json;
+use ws::{
+    CLOSE, GREETING, PATIENCE, PING, Peer, Server, TEXT, account_client, account_server, bbo, frame, next, quick,
+};
+
+fn connected(stream: &Stream) {
+    let event = next(stream);
+    assert!(matches!(event, Event::Connected { .. }), "{event:?}");
+}
+
+fn reconnected(stream: &Stream) {
+    let event = next(stream);
+    assert!(matches!(event, Event::Reconnected { .. }), "{event:?}");
+}
+
+/// Why the connection broke.
+fn outage(stream: &Stream) -> Error {
+    match next(stream) {
+        Event::Disconnected(outage) => outage.error,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What a failure is, in short.
+fn show(error: &Error) -> String {
+    match error {
+        Error::Transport(e) => format!("{:?}", e.phase()),
+        Error::ClosedByServer(frame) => format!("closed {:?} {}", frame.code, frame.reason),
+        other => other.kind().to_owned(),
+    }
+}
+
+fn bbo_of(stream: &Stream, ts: u64) {
+    let event = next(stream);
+    assert!(matches!(&event, Event::Bbo(bbo) if bbo.ts == ts), "{event:?} is not {ts}");
+}
+
+fn read_request(socket: &mut TcpStream) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte).unwrap();
+        request.push(byte[0]);
+    }
+}
+
+/// What a connection goes through, until it breaks at the step of this number.
+const STEPS: [&[&str]; 8] = [
+    // Asked for the upgrade; within its answer.
+    &["failed: Upgrade"],
+    &["failed: Upgrade"],
+    // Upgraded; greeted; the authentication sent.
+    &["failed: Exchange"],
+    &["failed: Exchange"],
+    &["failed: Exchange"],
+    // The subscription sent; acknowledged; data.
+    &["up", "broken: Exchange"],
+    &["up", "+order:cash", "broken: Exchange"],
+    &["up", "+order:cash", "order", "broken: Exchange"],
+];
+
+fn go_to(step: usize, by_reset: bool, mut socket: TcpStream) {
+    if step < 2 {
+        read_request(&mut socket);
+        if step == 1 {
+            socket.write_all(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconn").unwrap();
+        }
+        if by_reset {
+            ws::reset(&socket);
+        }
+        return;
+    }
+    let (mut peer, _) = ws::upgrade_account(socket);
+    if step == 2 {
+        return peer.leave(by_reset);
+    }
+    peer.say(GREETING);
+    if step == 3 {
+        return peer.leave(by_reset);
+    }
+    let auth = peer.hear_json();
+    assert_eq!(auth["op"], "auth");
+    if step == 4 {
+        return peer.leave(by_reset);
+    }
+    peer.say(&json!({"m": "auth", "id": auth["id"], "code": 0}).to_string());
+    let sub = peer.hear_json();
+    assert_eq!((&sub["op"], &sub["ch"]), (&json!("sub"), &json!("order:cash")));
+    if step == 5 {
+        return peer.leave(by_reset);
+    }
+    peer.say(&json!({"m": "sub", "id": sub["id"], "ch": "order:cshQ", "code": 0}).to_string());
+    if step == 6 {
+        return peer.leave(by_reset);
+    }
+    peer.say(include_str!("fixtures/ws/order.json"));
+    if step == 7 {
+        return peer.leave(by_reset);
+    }
+    drop(peer.wait_for_close());
+}
+
+#[test]
+fn a_connection_that_breaks_at_any_step_is_made_anew() {
+    let upgrades = AtomicUsize::new(0);
+    let server = Server::start(move |_, socket| {
+        if ws::is_upgrade(&socket) {
+            let number = upgrades.fetch_add(1, Ordering::Relaxed);
+            go_to(number / 2, number % 2 == 1, socket);
+        } else {
+            ws::answer_info(socket);
+        }
+    });
+    let builder = quick(account_client(&server).stream()).authenticate(Authentication::Message);
+    let stream = builder.subscribe(Channel::orders(AccountCategory::Cash)).start().unwrap();
+    let whole = ["up", "+order:cash", "order"];
+    let expected: Vec<&str> = STEPS.iter().flat_map(|step| [*step, *step]).flatten().copied().chain(whole).collect();
+    let mut log = Vec::new();
+    while log.len() < expected.len() {
+        log.push(match next(&stream) {
+            Event::Connected { .. } | Event::Reconnected { .. } => "up".to_owned(),
+            Event::ConnectFailed(outage) => format!("failed: {}", show(&outage.error)),
+            Event::Disconnected(outage) => format!("broken: {}", show(&outage.error)),
+            Event::Subscribed(channel) => format!("+{channel}"),
+            Event::Order(_) => "order".to_owned(),
+            other => panic!("{other:?}"),
+        });
+    }
+    assert_eq!(log, expected);
+}
+
+/// What the server said before it broke the connection is delivered, though the client was writing to it.
+#[test]
+fn what_came_before_the_end_is_delivered() {
+    const MESSAGES: u64 = 200;
+    for by_reset in [true, false] {
+        let server = Server::start(move |_, socket| {
+            let mut peer = Peer::greet(socket);
+            // Unread, so that the end is a reset in any case.
+            let ping = [frame(PING, b"?"), frame(TEXT, br#"{"m":"ping","hp":3}"#)].concat();
+            let text = |ts| frame(TEXT, bbo("BTC/USDT", ts).as_bytes());
+            let bytes: Vec<u8> = (1..=MESSAGES).flat_map(|ts| [text(ts), ping.clone()].concat()).collect();
+            peer.raw(&bytes);
+            peer.leave(by_reset);
+        });
+        let hour = Duration::from_secs(3600);
+        let stream = server.client().stream().backoff(hour, hour).connect().unwrap();
+        connected(&stream);
+        for ts in 1..=MESSAGES {
+            bbo_of(&stream, ts);
+        }
+        assert_eq!(show(&outage(&stream)), "Exchange");
+    }
+}
+
+/// Whether the client's end has taken all that was sent to it; `None` when it is gone.
+#[cfg(target_os = "linux")]
+fn has_taken_all(socket: &TcpStream) -> Option<bool> {
+    let name = |address: std::net::SocketAddr| match address {
+        std::net::SocketAddr::V4(v4) => format!("{:08X}:{:04X}", u32::from_ne_bytes(v4.ip().octets()), v4.port()),
+        v6 => panic!("{v6}"),
+    };
+    let (client, server) = (name(socket.peer_addr().ok()?), name(socket.local_addr().ok()?));
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let queues = table.lines().find_map(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        (fields.next()? == client && fields.next()? == server).then(|| fields.nth(1)).flatten()
+    })?;
+    Some(queues.ends_with(":00000000"))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_upgrade_in_single_bytes_is_a_failed_attempt() {
+    let server = Server::start(|number, mut socket| {
+        if number > 0 {
+            return drop(Peer::greet(socket).wait_for_close());
+        }
+        read_request(&mut socket);
+        let deadline = std::time::Instant::now() + PATIENCE;
+        let answer = format!("HTTP/1.1 101 Switching Protocols\r\nx-padding: {}\r\n", "x".repeat(500));
+        for byte in answer.as_bytes() {
+            if socket.write_all(&[*byte]).is_err() {
+                return;
+            }
+            loop {
+                assert!(std::time::Instant::now() < deadline, "neither read nor given up");
+                match has_taken_all(&socket) {
+                    Some(true) => break,
+                    Some(false) => std::thread::yield_now(),
+                    None => return,
+                }
+            }
+        }
+        panic!("the client has waited for {} bytes", answer.len());
+    });
+    let stream = quick(server.client().stream()).start().unwrap();
+    match next(&stream) {
+        Event::ConnectFailed(outage) => assert_eq!(show(&outage.error), "Upgrade"),
+        other => panic!("{other:?}"),
+    }
+    connected(&stream);
+}
+
+#[test]
+fn messages_come_in_any_segments_and_fragments() {
+    let server = Server::start(|_, socket| {
+        let mut peer = Peer::greet(socket);
+        // Byte by byte.
+        for byte in frame(TEXT, bbo("BTC/USDT", 1).as_bytes()) {
+            peer.raw(&[byte]);
+        }
+        // Fifty in one segment.
+        peer.raw(&(2..52).flat_map(|ts| frame(TEXT, bbo("BTC/USDT", ts).as_bytes())).collect::<Vec<_>>());
+        // One in fifty frames, with control frames between them, and the next message in the same segment.
+        let text = bbo("BTC/USDT", 52) + &" ".repeat(50);
+        let pieces: Vec<&[u8]> = text.as_bytes().chunks(text.len().div_ceil(50)).collect();
+        let mut bytes = Vec::new();
+        for (n, piece) in pieces.iter().enumerate() {
+            let last = n + 1 == pieces.len();
+            bytes.extend(frame(u8::from(n == 0) | if last { 0x80 } else { 0 }, piece));
+            if !last {
+                bytes.extend(frame(if n % 2 == 0 { PING } else { 0x8a }, b"hi"));
+            }
+        }
+        bytes.extend(frame(TEXT, bbo("BTC/USDT", 53).as_bytes()));
+        peer.raw(&bytes);
+        assert_eq!(peer.0.read().unwrap(), tungstenite::Message::Pong("hi".into()));
+        drop(peer.wait_for_close());
+    });
+    let stream = server.client().stream().connect().unwrap();
+    connected(&stream);
+    for ts in 1..54 {
+        bbo_of(&stream, ts);
+    }
+}
+
+#[test]
+fn a_frame_that_is_cut_off_is_not_delivered() {
+    let server = Server::start(|number, socket| {
+        let mut peer = Peer::greet(socket);
+        let one = frame(TEXT, bbo("BTC/USDT", 1).as_bytes());
+        let whole = [one.clone(), frame(TEXT, bbo("BTC/USDT", 2).as_bytes())].concat();
+        match number {
+            0..4 => {
+                peer.raw(&whole[..[one.len() + 1, whole.len() - 1][number / 2]]);
+                peer.leave(number % 2 == 0);
+            }
+            _ => {
+                peer.raw(&whole);
+                drop(peer.wait_for_close());
+            }
+        }
+    });
+    let stream = quick(server.client().stream()).connect().unwrap();
+    connected(&stream);
+    for _ in 0..4 {
+        bbo_of(&stream, 1);
+        assert_eq!(show(&outage(&stream)), "Exchange");
+        reconnected(&stream);
+    }
+    bbo_of(&stream, 1);
+    bbo_of(&stream, 2);
+}
+
+/// What breaks the protocol or the bound, the code that the client closes with, and what it tells.
+fn violations() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
+    let header = |length: u64| [&[TEXT, 127][..], &length.to_be_bytes()].concat();
+    vec![
+        ("no UTF-8", frame(TEXT, b"{\xff}"), 1007, "Exchange"),
+        ("no UTF-8 in the end", [frame(0x01, b"\xc3"), frame(0x80, b"")].concat(), 1007, "Exchange"),
+        ("compressed", frame(0xc1, b"{}"), 1002, "Exchange"),
+        ("reserved bit 2", frame(0xa1, b"{}"), 1002, "Exchange"),
+        ("reserved bit 3", frame(0x91, b"{}"), 1002, "Exchange"),
+        ("compressed continuation", [frame(0x01, b"{"), frame(0xc0, b"}")].concat(), 1002, "Exchange"),
+        ("unknown data", frame(0x83, b"{}"), 1002, "Exchange"),
+        ("unknown control", frame(0x8b, b""), 1002, "Exchange"),
+        ("masked", vec![TEXT, 0x82, 0, 0, 0, 0, b'{', b'}'], 1002, "Exchange"),
+        ("the middle without a beginning", frame(0x80, b"{}"), 1002, "Exchange"),
+        ("a beginning in the middle", [frame(0x01, b"{"), frame(TEXT, b"}")].concat(), 1002, "Exchange"),
+        ("a control frame in pieces", frame(0x09, b""), 1002, "Exchange"),
+        ("a long control frame", frame(PING, &[b'x'; 126]), 1002, "Exchange"),
+        ("half a close code", frame(CLOSE, b"\x03"), 1002, "Exchange"),
+        ("a close reason that is no UTF-8", frame(CLOSE, b"\x03\xe8\xff"), 1007, "Exchange"),
+        ("above the bound", frame(TEXT, &[b' '; 1001]), 1009, "too-large"),
+        (
+            "above the bound in pieces",
+            [frame(0x01, &[b' '; 600]), frame(0x80, &[b' '; 600])].concat(),
+            1009,
+            "too-large",
+        ),
+        ("large by its own account", header(1 << 62), 1009, "too-large"),
+        ("larger than can be", header(u64::MAX), 1009, "too-large"),
+    ]
+}
+
+#[test]
+fn what_breaks_the_protocol_ends_the_connection_and_is_told() {
+    let server = Server::start(|number, socket| {
+        let mut peer = Peer::greet(socket);
+        if let Some((what, bytes, code, _)) = violations().get(number) {
+            peer.raw(bytes);
+            assert_eq!(peer.wait_for_close().map(|frame| u16::from(frame.code)), Some(*code), "{what}");
+        } else {
+            drop(peer.wait_for_close());
+        }
+    });
+    let stream = quick(server.client().stream()).max_message_size(1000).connect().unwrap();
+    connected(&stream);
+    for (what, _, _, told) in violations() {
+        assert_eq!(show(&outage(&stream)), told, "{what}");
+        reconnected(&stream);
+    }
+}
+
+/// The rest of the message is on its way or never comes: the connection is closed either way, and says why.
+#[test]
+fn a_message_far_above_the_bound_is_not_waited_for() {
+    let server = Server::start(|number, socket| {
+        let mut peer = Peer::greet(socket);
+        if number == 0 {
+            let length = 64 << 20;
+            peer.raw(&[&[TEXT, 127][..], &u64::to_be_bytes(length)].concat());
+            // Until the client does not take it any more.
+            let chunk = vec![b' '; 1 << 16];
+            let sent = (0..length >> 16).take_while(|_| peer.0.get_mut().write_all(&chunk).is_ok()).count();
+            assert!((sent as u64) < length >> 16);
+        } else {
+            drop(peer.wait_for_close());
+        }
+    });
+    let stream = quick(server.client().stream()).connect().unwrap();
+    connected(&stream);
+    assert!(matches!(outage(&stream), Error::TooLarge(n) if n == 8 << 20));
+    reconnected(&stream);
+}
+
+#[test]
+fn binary_data_is_told_and_not_fatal() {
+    let server = Server::start(|_, socket| {
+        let mut peer = Peer::greet(socket);
+        peer.raw(&[frame(0x82, b"{\xff}"), frame(TEXT, bbo("BTC/USDT", 1).as_bytes())].concat());
+        drop(peer.wait_for_close());
+    });
+    let stream = server.client().stream().connect().unwrap();
+    connected(&stream);
+    assert!(matches!(next(&stream), Event::Undecodable(u) if u.text == "{\u{fffd}}"));
+    bbo_of(&stream, 1);
+}
+
+#[test]
+fn every_close_code_is_told_and_answered() {
+    const CODES: [u16; 22] = [
+        1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 3000, 3999, 4000,
+        4999, // Not to be sent:
+        0, 999, 1004, 1005, 1006, 1015, 5000,
+    ];
+    /// What the client makes of a code: one that is not to be sent is a violation.
+    fn heard(code: u16) -> u16 {
+        if code >= 1000 && !matches!(code, 1004..=1006 | 1015 | 5000..) { code } else { 1002 }
+    }
+    let server = Server::start(|number, socket| {
+        let mut peer = Peer::greet(socket);
+        if let Some(code) = CODES.get(number) {
+            peer.raw(&frame(CLOSE, &[&code.to_be_bytes(), &b"bye"[..]].concat()));
+            assert_eq!(peer.wait_for_close().map(|frame| u16::from(frame.code)), Some(heard(*code)), "{code}");
+        } else if number == CODES.len() {
+            peer.raw(&frame(CLOSE, b""));
+            assert_eq!(peer.wait_for_close(), None);
+        } else {
+            drop(peer.wait_for_close());
+        }
+    });
+    let stream = quick(server.client().stream()).connect().unwrap();
+    connected(&stream);
+    for code in CODES {
+        match outage(&stream) {
+            Error::ClosedByServer(frame) => {
+                assert_eq!(frame.code, Some(heard(code)));
+                assert!(frame.reason == "bye" || heard(code) != code, "{frame:?}");
+            }
+            other => panic!("{code}: {other:?}"),
+        }
+        reconnected(&stream);
+    }
+    assert_eq!(show(&outage(&stream)), "closed None ");
+    reconnected(&stream);
+}
+
+#[test]
+fn pings_are_answered_down_to_the_last_and_the_last_words_are_told() {
+    let server = Server::start(|number, socket| {
+        let mut peer = Peer::greet(socket);
+        if number == 3 {
+            return drop(peer.wait_for_close());
+        }
+        for hp in [3, 2, 1, 0] {
+            peer.say(&json!({"m": "ping", "hp": hp}).to_string());
+            assert_eq!(peer.hear(), r#"{"op":"pong"}"#);
+        }
+        peer.say(include_str!("fixtures/ws/disconnected.json"));
+        if number == 0 {
+            peer.raw(&frame(CLOSE, b""));
+        }
+        peer.leave(number == 1);
+    });
+    let stream = quick(server.client().stream()).connect().unwrap();
+    connected(&stream);
+    for _ in 0..3 {
+        match outage(&stream) {
+            Error::Refused(refusal) => {
+                assert_eq!(refusal.code, Code::new(100_005));
+                assert!(refusal.message.contains("missing pong"), "{refusal:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+        reconnected(&stream);
+    }
+}
+
+#[test]
+fn acknowledgements_come_twice_and_in_any_order() {
+    let server = Server::start(|_, socket| {
+        let mut peer = Peer::greet(socket);
+        let (first, second) = (peer.hear_json(), peer.hear_json());
+        assert_eq!((&first["ch"], &second["ch"]), (&json!("bbo:A/B,C/D"), &json!("trades:A/B")));
+        for (id, ch) in [(&second, "trades:A/B"), (&first, "bbo:C/D"), (&first, "bbo:A/B"), (&first, "bbo:X/Y")] {
+            for _ in 0..2 {
+                peer.say(&json!({"m": "sub", "id": id["id"], "ch": ch, "code": 0}).to_string());
+            }
+        }
+        peer.say(&bbo("A/B", 1));
+        drop(peer.wait_for_close());
+    });
+    let builder = server.client().stream().subscribe(Channel::bbo(["A/B", "C/D"]));
+    let stream = builder.subscribe(Channel::trades(["A/B"])).connect().unwrap();
+    connected(&stream);
+    for channel in ["trades:A/B", "bbo:C/D", "bbo:A/B"] {
+        assert!(matches!(next(&stream), Event::Subscribed(ch) if &*ch == channel));
+    }
+    bbo_of(&stream, 1);
+}
+
+#[test]
+fn an_acknowledgement_that_never_comes_is_told_and_its_data_taken() {
+    let server = Server::start(|number, socket| {
+        let mut peer = Peer::greet(socket);
+        if number == 0 {
+            let (first, again) = (peer.hear_json(), peer.hear_json());
+            assert_eq!((&first["ch"], &again["ch"]), (&json!("bbo:A/B"), &json!("bbo:A/B")));
+            peer.say(&bbo("A/B", 1));
+            // It was told once; it is wanted on the next connection too.
+            peer.say(r#"{"m":"told?"}"#);
+            assert_eq!(peer.hear_json()["ch"], "trades:A/B");
+        } else {
+            assert_eq!(peer.acknowledge_sub(), "bbo:A/B");
+            drop(peer.wait_for_close());
+        }
+    });
+    let builder = quick(server.client().stream()).answer_timeout(Duration::from_millis(50));
+    let stream = builder.subscribe(Channel::bbo(["A/B"])).connect().unwrap();
+    connected(&stream);
+    let (mut failed, mut data) = (0, 0);
+    while failed + data < 2 {
+        match next(&stream) {
+            Event::SubscriptionFailed(e) => {
+                assert_eq!((&*e.channel, &e.refusal), ("bbo:A/B", &None));
+                failed += 1;
+            }
+            Event::Bbo(_) => data += 1,
+            Event::Unknown(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((failed, data), (1, 1));
+    stream.subscribe(Channel::trades(["A/B"])).unwrap();
+    loop {
+        match next(&stream) {
+            Event::Unknown(_) | Event::Disconnected(_) | Event::Reconnected { .. } => {}
+            Event::Subscribed(channel) => break assert_eq!(&*channel, "bbo:A/B"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_authentication_without_an_answer_is_a_failed_attempt() {
+    let server = account_server(|mut peer, _| {
+        peer.say(GREETING);
+        assert_eq!(peer.hear_json()["op"], "auth");
+        // What is said meanwhile is no answer.
+        peer.say(&bbo("A/B", 1));
+        assert_eq!(peer.wait_for_close(), None);
+    });
+    let builder = account_client(&server).stream().authenticate(Authentication::Message);
+    match builder.connect_timeout(Duration::from_secs(1)).connect() {
+        Err(Error::Timeout(timeout)) => assert_eq!(timeout, Timeout::Greeting),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_book_survives_changes_that_come_twice_or_not_at_all() {
+    fn depth(m: &str, seqnum: u64) -> String {
+        let (bids, asks) = ([["9", &*seqnum.to_string()]], [["10", "1"]]);
+        json!({"m": m, "symbol": "A/B", "data": {"ts": seqnum, "seqnum": seqnum, "bids": bids, "asks": asks}})
+            .to_string()
+    }
+    let server = Server::start(|_, socket| {
+        let mut peer = Peer::greet(socket);
+        peer.acknowledge_sub();
+        let asked = |peer: &mut Peer| assert_eq!(peer.hear_json()["action"], "depth-snapshot");
+        asked(&mut peer);
+        for (m, seqnum) in
+            [("depth", 11), ("depth-snapshot", 10), ("depth", 11), ("depth", 12), ("depth", 12), ("depth", 14)]
+        {
+            peer.say(&depth(m, seqnum));
+        }
+        asked(&mut peer);
+        for (m, seqnum) in [("depth", 15), ("depth-snapshot", 14), ("depth-snapshot", 14), ("depth", 16)] {
+            peer.say(&depth(m, seqnum));
+        }
+        drop(peer.wait_for_close());
+    });
+    let stream = server.client().stream().subscribe(Channel::depth(["A/B"])).connect().unwrap();
+    let mut book = OrderBook::new("A/B".try_into().unwrap());
+    let mut log = Vec::new();
+    while book.seqnum() != Some(16) {
+        match next(&stream) {
+            Event::Subscribed(_) => stream.request_snapshot("A/B").unwrap(),
+            Event::Depth(depth) => {
+                let change = book.apply(&depth).unwrap();
+                log.push((depth.seqnum, change));
+                if change == BookChange::Lost {
+                    assert_eq!(book.status(), BookStatus::Stale(StaleReason::Gap { expected: 13, found: 14 }));
+                    assert_eq!(book.best_bid(), None);
+                    stream.request_snapshot("A/B").unwrap();
+                }
+            }
+            Event::Connected { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    use BookChange::{Built, Kept, Lost, Outdated, Updated};
+    let second = [(15, Kept), (14, Built), (14, Outdated), (16, Updated)];
+    let first = [(11, Kept), (10, Built), (11, Outdated), (12, Updated), (12, Outdated), (14, Lost)];
+    assert_eq!(log, [&first[..], &second[..]].concat());
+    assert!(book.is_live());
+    assert_eq!(book.best_bid().unwrap().size.to_string(), "16");
+}
+
+#[test]
+fn a_clock_that_jumps_by_minutes_is_set_again() {
+    const JUMPS: [i64; 3] = [5 * 60_000, -7 * 60_000, 0];
+    /// The exchange's time.
+    fn clock(connection: usize) -> i64 {
+        i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap() + JUMPS[connection]
+    }
+    let connections = AtomicUsize::new(0);
+    let server = account_server(move |mut peer, _| {
+        let connection = connections.fetch_add(1, Ordering::Relaxed);
+        let is_now = |t: &serde_json::Value| (t.as_i64().unwrap() - clock(connection)).abs() < 60_000;
+        peer.say(GREETING);
+        let auth = peer.hear_json();
+        assert!(!is_now(&auth["t"]));
+        peer.say(&json!({"m": "auth", "id": auth["id"], "code": 100_011, "reason": "INVALID_TIMESTAMP"}).to_string());
+        assert_eq!(peer.hear_json()["op"], "ping");
+        peer.say(&json!({"m": "pong", "code": 0, "ts": clock(connection), "hp": 2}).to_string());
+        let auth = peer.hear_json();
+        assert!(is_now(&auth["t"]));
+        peer.say(&json!({"m": "auth", "id": auth["id"], "code": 0}).to_string());
+        // An order has the exchange's time too.
+        let order = peer.hear_json();
+        assert!(is_now(&order["args"]["time"]), "{order}");
+        if connection + 1 == JUMPS.len() {
+            drop(peer.wait_for_close());
+        }
+    });
+    let builder = quick(account_client(&server).stream()).authenticate(Authentication::Message);
+    let stream = builder.connect().unwrap();
+    let order = || NewOrder::limit("BTC/USDT", Side::Buy, "0.001", "50000").unwrap();
+    let place = || drop(stream.place_later(AccountCategory::Cash, &order()).unwrap());
+    connected(&stream);
+    place();
+    for _ in 1..JUMPS.len() {
+        assert_eq!(show(&outage(&stream)), "Exchange");
+        reconnected(&stream);
+        place();
+    }
+}
+
+/// An answer that does not come is no reason to drop the connection, so long as the request has left.
+#[test]
+fn an_unanswered_request_does_not_end_a_connection_that_takes_what_is_written() {
+    let server = account_server(|mut peer, _| {
+        peer.say(ws::AUTHENTICATED);
+        assert_eq!(peer.hear_json()["action"], "place-order");
+        peer.0.send(tungstenite::Message::Ping("?".into())).unwrap();
+        assert_eq!(peer.0.read().unwrap(), tungstenite::Message::Pong("?".into()));
+        assert_eq!(peer.acknowledge_sub(), "bbo:A/B");
+        drop(peer.wait_for_close());
+    });
+    let builder = account_client(&server).stream().authenticate(Authentication::Header);
+    let stream = builder.request_timeout(Duration::from_millis(200)).connect().unwrap();
+    connected(&stream);
+    let order = NewOrder::limit("BTC/USDT", Side::Buy, "0.001", "50000").unwrap();
+    assert!(matches!(stream.place(AccountCategory::Cash, &order), Err(Error::Timeout(Timeout::Call))));
+    stream.subscribe(Channel::bbo(["A/B"])).unwrap();
+    let event = next(&stream);
+    assert!(matches!(event, Event::Subscribed(_)), "{event:?}");
+}
+
+/// A server that goes away for a while: refused, until it is back on the same port.
+#[test]
+fn a_server_that_comes_back_is_found_again() {
+    let (gone, is_gone) = mpsc::channel();
+    // Two sockets of one port, so that nobody else gets it in between: one listens now, the other later.
+    let socket = |address: std::net::SocketAddr| {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        socket.bind(&address.into()).unwrap();
+        socket
+    };
+    let early = socket("127.0.0.1:0".parse().unwrap());
+    let address = early.local_addr().unwrap().as_socket().unwrap();
+    let late = socket(address);
+    early.listen(8).unwrap();
+    let server = std::thread::spawn(move || {
+        let accept = |socket: socket2::Socket| {
+            let socket = TcpStream::from(socket.accept().unwrap().0);
+            socket.set_read_timeout(Some(PATIENCE)).unwrap();
+            Peer::greet(socket)
+        };
+        drop(accept(early));
+        is_gone.recv_timeout(PATIENCE).unwrap();
+        late.listen(8).unwrap();
+        drop(accept(late).wait_for_close());
+    });
+    let stream = quick(ws::client_of(address).stream()).connect().unwrap();
+    connected(&stream);
+    assert_eq!(show(&outage(&stream)), "Exchange");
+    let mut refused = 0;
+    loop {
+        match next(&stream) {
+            Event::ConnectFailed(outage) => {
+                assert!(
+                    matches!(&outage.error, Error::Transport(e) if matches!(e.phase(), Phase::Connect | Phase::Upgrade))
+                );
+                refused += 1;
+                if refused == 3 {
+                    gone.send(()).unwrap();
+                }
+            }
+            Event::Reconnected { attempts, .. } => break assert!(refused >= 3 && attempts == refused + 1),
+            other => panic!("{other:?}"),
+        }
+    }
+    drop(stream);
+    server.join().unwrap();
+}
+
+#[test]
+fn a_connection_without_a_sign_of_life_is_noticed() {
+    let server = Server::start(|number, socket| {
+        let mut peer = Peer::greet(socket);
+        if number == 0 {
+            assert_eq!(peer.hear(), r#"{"op":"ping"}"#);
+            // Half open: nothing more comes, and nothing is closed.
+            while peer.0.read().is_ok() {}
+        } else {
+            drop(peer.wait_for_close());
+        }
+    });
+    let builder = quick(server.client().stream());
+    let stream =
+        builder.ping_after(Duration::from_millis(50)).dead_after(Duration::from_millis(100)).connect().unwrap();
+    connected(&stream);
+    match next(&stream) {
+        Event::Disconnected(outage) => assert!(matches!(outage.error, Error::Timeout(Timeout::Silence)), "{outage:?}"),
+        other => panic!("{other:?}"),
+    }
+    reconnected(&stream);
+}
