@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::*;
 use crate::ws::backoff::{Attempts, BackoffConfig};
 use crate::ws::channel::Channel;
+use crate::ws::limits::MessageLimits;
 use crate::{Code, Credentials};
 
 const GREETING: &str = r#"{"m":"connected","type":"unauth"}"#;
