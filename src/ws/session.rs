@@ -307,6 +307,9 @@ impl Session {
 
     /// The server sent binary data, which the protocol does not know.
     pub(crate) fn binary(&mut self, bytes: &[u8], now: Now) {
+        if !matches!(self.state, State::Greeting { .. } | State::Authenticating { .. } | State::Ready { .. }) {
+            return;
+        }
         let text = String::from_utf8_lossy(bytes).into_owned();
         self.heard(now);
         let error = DecodeError::shape("binary data", &text);
