@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::book::{BookStatus, OrderBook, StaleReason};
 use crate::model::DepthKind;
+use crate::ws::book::{BookWriter, Shared};
 
 const PONG: &str = r#"{"m":"pong","code":0}"#;
 const S: Duration = Duration::from_secs(1);
