@@ -24,7 +24,7 @@
 //! read is an event too.
 //!
 //! **The book**: an [`OrderBook`] joins the snapshot and the changes that follow it, and is either true or says that it
-//! is not.
+//! is not. A [`Book`] is one that a stream keeps, for any thread to read: see [`StreamHandle::book`].
 //!
 //! **Errors**: every failure is an [`Error`], which says whether the exchange may have acted
 //! ([`Error::may_have_executed`]) and whether asking again can help ([`Error::is_retryable`]). What is refused here is

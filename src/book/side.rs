@@ -198,14 +198,27 @@ pub(super) fn price(ticks: u64, scale: u32) -> Decimal {
 
 #[inline]
 pub(super) fn power_of_ten(exponent: u32) -> Option<u64> {
-    const POWERS: [u64; 20] = {
-        let mut powers = [1; 20];
-        let mut at = 1;
-        while at < powers.len() {
-            powers[at] = powers[at - 1] * 10;
-            at += 1;
-        }
-        powers
-    };
+    const POWERS: [u64; 20] = [
+        1,
+        10,
+        100,
+        1_000,
+        10_000,
+        100_000,
+        1_000_000,
+        10_000_000,
+        100_000_000,
+        1_000_000_000,
+        10_000_000_000,
+        100_000_000_000,
+        1_000_000_000_000,
+        10_000_000_000_000,
+        100_000_000_000_000,
+        1_000_000_000_000_000,
+        10_000_000_000_000_000,
+        100_000_000_000_000_000,
+        1_000_000_000_000_000_000,
+        10_000_000_000_000_000_000,
+    ];
     POWERS.get(exponent as usize).copied()
 }

@@ -37,8 +37,8 @@ pub(crate) struct Books {
     due: Option<Duration>,
 }
 
-/// A product, and whether it is of `depth-realtime`.
-type Key = (Symbol, bool);
+/// A product, and whether its book is of `depth-realtime`.
+pub(crate) type Key = (Symbol, bool);
 
 #[derive(Debug)]
 struct Entry {

@@ -407,7 +407,9 @@ impl Session {
 
     /// Changes to a book, or a whole one: to the book that is kept, and to the program where it has asked for it.
     fn depth(&mut self, data: Depth, now: Now) {
-        let for_book = self.books.take(&data, now.at);
+        // Before that nothing has been subscribed to on this connection.
+        let ready = matches!(self.state, State::Ready { .. });
+        let for_book = ready && self.books.take(&data, now.at);
         if self.books.wants_to_ask(now.at) {
             self.ask(now);
         }

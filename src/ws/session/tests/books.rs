@@ -78,7 +78,8 @@ fn live(world: &mut World, realtime: bool) -> Reader {
     world.says(&sub(&format!("{channel}:A/B")));
     world.says(&depth(snapshot, "A/B", 5));
     assert_eq!(reader.seqnum(), Some(5));
-    (sent(world), told(world));
+    sent(world);
+    told(world);
     reader
 }
 
