@@ -66,7 +66,9 @@ mod rules;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod settle;
-mod sign;
+// Public for the benchmark only; no part of the crate's API.
+#[doc(hidden)]
+pub mod sign;
 mod symbol;
 mod text;
 #[cfg(feature = "rustls")]

@@ -7,21 +7,21 @@ use sha2::Sha256;
 
 /// The keyed state of HMAC-SHA256, which is copied for each signature.
 #[derive(Clone)]
-pub(crate) struct Signer(Hmac<Sha256>);
+pub struct Signer(Hmac<Sha256>);
 
 /// A signature as it is sent: 44 characters of base64.
-pub(crate) struct Signature([u8; 44]);
+pub struct Signature([u8; 44]);
 
 impl Signer {
     /// The key is the secret's bytes as they are.
-    pub(crate) fn new(secret: &str) -> Self {
+    pub fn new(secret: &str) -> Self {
         // cannot fail: HMAC takes a key of any length
         Self(Hmac::new_from_slice(secret.as_bytes()).unwrap_or_else(|_| Hmac::new(&Default::default())))
     }
 
     /// Signs `<timestamp>+<path>`. The time is in UTC milliseconds; the path is the call's *prehash*, which is not
     /// always the path of its address.
-    pub(crate) fn sign(&self, millis: u64, path: &str) -> Signature {
+    pub fn sign(&self, millis: u64, path: &str) -> Signature {
         let mut mac = self.0.clone();
         let mut digits = [0; 20];
         mac.update(decimal(millis, &mut digits));
@@ -35,7 +35,8 @@ impl Signer {
 }
 
 impl Signature {
-    pub(crate) fn as_str(&self) -> &str {
+    /// The characters.
+    pub fn as_str(&self) -> &str {
         // cannot fail: base64 is ASCII
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
