@@ -99,7 +99,7 @@ pub use symbol::{Asset, OrderId, Symbol};
 pub use ws::wire::{AuthAck, Message, Refused, RequestAnswer, SubAck};
 pub use ws::{
     Authentication, Channel, CloseReason, Direction, Event, Iter, Lag, MessageLimits, Outage, Reply, Stream,
-    StreamBuilder, StreamHandle, SubscriptionFailed, Timed, Undecodable, Unknown,
+    StreamBuilder, StreamHandle, StreamStats, SubscriptionFailed, Timed, Undecodable, Unknown,
 };
 
 /// The examples of the README, compiled and run.

@@ -232,7 +232,7 @@ impl Inquiry {
             Ok(Reply::Nothing) => {}
             Err(error) => {
                 self.asked_to_wait = self.asked_to_wait.max(error.retry_after());
-                self.error = Box::new(error);
+                *self.error = error;
             }
         }
         if self.questions.is_empty() {

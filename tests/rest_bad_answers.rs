@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bitmax::{Client, Code, Endpoint, Error, HttpError, Phase, Timeout};
+use bitmax::{Client, Code, Endpoint, Error, HttpError, Phase, Timeout, WhenLimited};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::{PRIVATE, PUBLIC, Reply, Server, answer_of, fixture, info, with_credentials};
@@ -366,7 +366,8 @@ fn feed(bodies: impl Fn(&str) -> Vec<String>, check: impl Fn(&str, &str, Result<
     let body = Arc::new(Mutex::new(info()));
     let served = Arc::clone(&body);
     let server = Server::start(move |_| Reply::json(served.lock().unwrap().as_str()));
-    let client = with_credentials(&server).build().unwrap();
+    // Eight a minute would be none too many.
+    let client = with_credentials(&server).when_limited(WhenLimited::Ignore).build().unwrap();
     client.info().unwrap();
     let mut seen = BTreeSet::new();
     let public = PUBLIC.iter().map(|call| (call.fixture, fixture(call.fixture), call.call));

@@ -595,10 +595,13 @@ fn the_samples_of_requests_are_understood() {
         ("cancel-order", "order"),
         ("place-order", "order"),
     ] {
-        let path = format!("{}/tests/fixtures/ws/{name}.request.json", env!("CARGO_MANIFEST_DIR"));
-        let Ok(text) = std::fs::read_to_string(path) else { continue };
+        let path = format!("{}/tests/fixtures/ws-requests/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).unwrap();
         assert_eq!(session.stream.ask(&text)["m"], m, "{name}");
     }
+    let text =
+        std::fs::read_to_string(format!("{}/tests/fixtures/ws-requests/auth-ready.json", env!("CARGO_MANIFEST_DIR")));
+    assert_eq!(session.stream.ask(&text.unwrap())["code"], 200_006, "a key that nobody has");
 }
 
 #[test]

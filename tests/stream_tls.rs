@@ -66,7 +66,12 @@ impl Authority {
     fn client(&self, address: SocketAddr) -> Client {
         let endpoint = Endpoint::new(format!("https://{address}"), format!("wss://{address}")).unwrap();
         let credentials = Credentials::new(KEY, SECRET).unwrap();
-        Client::builder(endpoint).root_certificate(self.0.der()).credentials(credentials).build().unwrap()
+        Client::builder(endpoint)
+            .root_certificate(self.0.der())
+            .credentials(credentials)
+            .clock_correction(false)
+            .build()
+            .unwrap()
     }
 
     fn stream(&self, server: &Server) -> StreamBuilder {

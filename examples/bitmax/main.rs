@@ -80,10 +80,11 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn main() -> ExitCode {
-    start_log();
     // Asked for anywhere, also where the rest of the line cannot be understood.
     let json = std::env::args_os().any(|arg| arg == "--json");
-    let result = match Cli::try_parse() {
+    let cli = Cli::try_parse();
+    start_log(matches!(&cli, Ok(Cli { command: Command::Sandbox(_), .. })));
+    let result = match cli {
         Ok(cli) => run(cli),
         Err(e) if !json || matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => e.exit(),
         Err(e) => Err(Failure::usage(match e.kind() {
@@ -129,10 +130,15 @@ fn run(Cli { target, common, command }: Cli) -> Result<(), Failure> {
     }
 }
 
-/// Logs as `RUST_LOG` says, but never the raw bytes that these two print: signatures are among them.
-fn start_log() {
+/// Logs as `RUST_LOG` says, a sandbox of its own what it is asked if that says nothing; but never the raw bytes that
+/// these two print: signatures are among them.
+fn start_log(sandbox: bool) {
     let raw = |target: &str| target.starts_with("tungstenite") || target.starts_with("ureq_proto");
-    env_logger::Builder::from_default_env()
+    let mut builder = env_logger::Builder::from_default_env();
+    if sandbox && std::env::var_os("RUST_LOG").is_none() {
+        builder.filter_level(log::LevelFilter::Info);
+    }
+    builder
         .format(move |out, record| {
             use std::io::Write;
             if record.level() > log::Level::Info && raw(record.target()) {

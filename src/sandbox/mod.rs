@@ -48,6 +48,9 @@ mod control;
 pub mod engine;
 mod exchange;
 mod faults;
+// Public for the fuzz targets only; no part of the crate's API.
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod limits;
 mod market;

@@ -147,6 +147,7 @@ impl Sessions {
             ended: false,
         };
         self.sessions.insert(id, session);
+        log::info!("session {id} begins");
         self.send(id, wire::connected(visitor.user.is_some()));
         id
     }
@@ -159,6 +160,7 @@ impl Sessions {
 
     /// A client has gone.
     pub(crate) fn close(&mut self, id: SessionId) {
+        log::info!("session {id} ends");
         self.sessions.remove(&id);
         self.later.retain(|_, later| later.session() != id);
         self.forget(id, "*");
@@ -244,7 +246,7 @@ impl Sessions {
         if !self.sessions.contains_key(&id) {
             return;
         }
-        log::debug!("session {id}: {:?}", message.name());
+        log::info!("session {id}: {:?}", message.name());
         let mut asker = Asker { session: id, lost: false, delay: 0, instead: None };
         let mut heard = world.now;
         for fault in faults {

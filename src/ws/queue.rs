@@ -11,11 +11,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::event::{CloseReason, Event, Lag};
+use super::stats::Counters;
 
 /// Makes the two ends. `resume` is called when the consumer has taken a marker.
-pub(crate) fn queue(bound: usize, resume: impl Fn() + Send + Sync + 'static) -> (EventSender, EventReceiver) {
+pub(crate) fn queue(
+    bound: usize,
+    counters: Arc<Counters>,
+    resume: impl Fn() + Send + Sync + 'static,
+) -> (EventSender, EventReceiver) {
     let (sender, receiver) = mpsc::channel();
-    let shared = Arc::new(Shared { market: AtomicUsize::new(0), dropped: Mutex::default() });
+    let shared = Arc::new(Shared { market: AtomicUsize::new(0), dropped: Mutex::default(), counters });
     (
         EventSender { sender, shared: Arc::clone(&shared), bound, newest: None },
         EventReceiver { receiver, shared, resume: Box::new(resume), ended: AtomicBool::new(false) },
@@ -27,6 +32,7 @@ struct Shared {
     market: AtomicUsize,
     /// What the marker in the channel will tell.
     dropped: Mutex<BTreeMap<String, u64>>,
+    counters: Arc<Counters>,
 }
 
 /// The thread's end.
@@ -51,6 +57,7 @@ impl EventSender {
             self.newest = Some(BTreeMap::new());
             self.put(Event::Lagged(Lag::default()));
         }
+        self.shared.counters.dropped();
         let channel = event.market_channel().unwrap_or_default();
         let mut dropped = self.shared.dropped.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = dropped.get_mut(&channel) {
@@ -72,8 +79,9 @@ impl EventSender {
     }
 
     fn put(&self, event: Event) {
-        if self.sender.send(event).is_err() {
-            log::trace!("nobody listens any more");
+        match self.sender.send(event) {
+            Ok(()) => self.shared.counters.put(),
+            Err(_) => log::trace!("nobody listens any more"),
         }
     }
 }
@@ -88,31 +96,30 @@ pub(crate) struct EventReceiver {
 
 impl EventReceiver {
     pub(crate) fn recv(&self) -> Result<Event, RecvError> {
-        self.receiver.recv().or_else(|RecvError| self.last().ok_or(RecvError)).map(|event| self.taken(event))
+        self.receiver.recv().map(|event| self.taken(event)).or_else(|RecvError| self.last().ok_or(RecvError))
     }
 
     pub(crate) fn try_recv(&self) -> Result<Event, TryRecvError> {
-        let event = self.receiver.try_recv().or_else(|e| match e {
+        self.receiver.try_recv().map(|event| self.taken(event)).or_else(|e| match e {
             TryRecvError::Disconnected => self.last().ok_or(e),
             TryRecvError::Empty => Err(e),
-        })?;
-        Ok(self.taken(event))
+        })
     }
 
     pub(crate) fn recv_timeout(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
-        let event = self.receiver.recv_timeout(timeout).or_else(|e| match e {
+        self.receiver.recv_timeout(timeout).map(|event| self.taken(event)).or_else(|e| match e {
             RecvTimeoutError::Disconnected => self.last().ok_or(e),
             RecvTimeoutError::Timeout => Err(e),
-        })?;
-        Ok(self.taken(event))
+        })
     }
 
     /// `Closed` comes last even where the thread could not say it.
     fn last(&self) -> Option<Event> {
-        (!self.ended.load(Ordering::Relaxed)).then_some(Event::Closed(CloseReason::Failed))
+        (!self.ended.swap(true, Ordering::Relaxed)).then_some(Event::Closed(CloseReason::Failed))
     }
 
     fn taken(&self, mut event: Event) -> Event {
+        self.shared.counters.taken();
         match &mut event {
             Event::Closed(_) => self.ended.store(true, Ordering::Relaxed),
             Event::Lagged(lag) => {
@@ -156,7 +163,8 @@ mod tests {
     fn market_data_is_bounded_and_the_newest_follows_the_marker() {
         let resumed = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&resumed);
-        let (mut sender, receiver) = queue(2, move || {
+        let counters = Arc::new(Counters::default());
+        let (mut sender, receiver) = queue(2, Arc::clone(&counters), move || {
             counter.fetch_add(1, Ordering::Relaxed);
         });
         for ts in 1..=5 {
@@ -164,6 +172,8 @@ mod tests {
         }
         sender.send(Event::Subscribed("private things are never dropped".into()));
         sender.send(bbo("C/D", 6));
+        let stats = counters.read(Duration::ZERO);
+        assert_eq!((stats.queued, stats.dropped), (4, 4));
 
         let next = || receiver.try_recv().map(|event| show(&event));
         assert_eq!(next().unwrap(), "A/B 1");
@@ -177,19 +187,22 @@ mod tests {
         sender.resume();
         sender.send(bbo("A/B", 7));
         // The bound holds for the newest as well: the event after them is over it.
+        assert_eq!(counters.read(Duration::ZERO).queued, 3);
         let texts = [next(), next(), next()].map(Result::unwrap);
         assert_eq!(texts, ["A/B 5", "C/D 6", r#"[("bbo:A/B", 1)]"#]);
+        let stats = counters.read(Duration::ZERO);
+        assert_eq!((stats.queued, stats.dropped), (0, 5));
     }
 
     #[test]
     fn closed_comes_last_even_if_the_thread_dies() {
-        let (sender, receiver) = queue(2, || {});
+        let (sender, receiver) = queue(2, Arc::default(), || {});
         drop(sender);
         assert!(matches!(receiver.recv(), Ok(Event::Closed(CloseReason::Failed))));
         assert!(receiver.recv().is_err());
         assert!(matches!(receiver.try_recv(), Err(TryRecvError::Disconnected)));
 
-        let (mut sender, receiver) = queue(2, || {});
+        let (mut sender, receiver) = queue(2, Arc::default(), || {});
         sender.send(Event::Closed(CloseReason::Requested));
         drop(sender);
         assert!(matches!(receiver.recv(), Ok(Event::Closed(CloseReason::Requested))));

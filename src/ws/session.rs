@@ -30,6 +30,7 @@ use super::channel::Topic;
 use super::event::{CloseReason, Event, Outage, SubscriptionFailed, Timed, Undecodable, Unknown};
 use super::limits::{Budget, Kind, MessageLimits};
 use super::pending::{Pending, Token};
+use super::stats::Measured;
 use super::subscriptions::{self, Subscriptions};
 use super::wire::{self, Message, Outgoing};
 use crate::error::{DecodeError, Error, Refusal, Timeout};
@@ -86,6 +87,8 @@ pub(crate) enum Command {
     Snapshot(Symbol),
     /// A request, which gets exactly one [`Output::Answer`].
     Request(Request),
+    /// Ask for a sign of life now.
+    Ping,
     Close,
 }
 
@@ -122,6 +125,8 @@ pub(crate) enum Output {
     ResetIfUnsent,
     /// The exchange's clock is so many milliseconds ahead of this machine's.
     Clock(i64),
+    /// A ping was answered.
+    Measured(Measured),
     /// Drop the connection, or the attempt at one.
     HangUp,
     /// All is over: close the connection politely.
@@ -172,6 +177,8 @@ pub(crate) struct Session {
     heard: Duration,
     /// Whether a `ping` has been sent since.
     pinged: bool,
+    /// When the first `ping` was sent of those on this connection that are not answered.
+    ping_sent: Option<Duration>,
     /// What the server said before it closes.
     farewell: Option<Refusal>,
     /// When the connection broke; `None` before the first was up.
@@ -199,6 +206,7 @@ impl Session {
             backoff,
             heard: Duration::ZERO,
             pinged: false,
+            ping_sent: None,
             farewell: None,
             down_since: None,
             retries: 0,
@@ -258,7 +266,7 @@ impl Session {
         }
         if !self.pinged && now.at >= self.heard + self.config.ping_after {
             self.pinged = true;
-            self.admin(Outgoing::Ping, now);
+            self.ping(now);
         }
         for topic in self.subscriptions.overdue(now.at, self.config.answer_timeout) {
             self.subscription_failed(&topic, None);
@@ -338,6 +346,8 @@ impl Session {
                 }
             }
             Command::Request(request) => return self.request(request, now),
+            Command::Ping if matches!(self.state, State::Ready { .. }) => return self.ping(now),
+            Command::Ping => return,
             Command::Close => return self.close(CloseReason::Requested),
         }
         self.ask(now);
@@ -422,9 +432,9 @@ impl Session {
                     self.deliver(Event::LateAnswer(Box::new(Timed { received, data })));
                 }
             },
-            Message::Ping { .. } => self.admin(Outgoing::Pong, now),
-            Message::Pong { ts: Some(ts), .. } => self.clock(ts, now),
-            Message::Connected { .. } | Message::Pong { .. } => {}
+            Message::Ping { .. } => drop(self.admin(Outgoing::Pong, now)),
+            Message::Pong { ts, .. } => self.pong(ts, now),
+            Message::Connected { .. } => {}
             Message::Subscribed(ack) => match ack.refusal {
                 None => {
                     for topic in self.subscriptions.acknowledged(&ack.channel, ack.id.as_deref()) {
@@ -495,6 +505,7 @@ impl Session {
     fn connect(&mut self, now: Now) {
         self.backoff.attempt(now.at);
         self.farewell = None;
+        self.ping_sent = None;
         self.state = State::Connecting { deadline: now.at + self.config.connect_timeout };
         let headers = self.identity.as_ref().and_then(|identity| identity.headers(now.wall));
         self.outputs.push_back(Output::Connect(headers));
@@ -510,10 +521,31 @@ impl Session {
     fn not_authenticated(&mut self, refusal: Refusal, now: Now) {
         if refusal.is_for_its_time() && self.identity.as_ref().is_some_and(|identity| !identity.clock_is_set) {
             // Its answer tells the exchange's time.
-            return self.admin(Outgoing::Ping, now);
+            return self.ping(now);
         }
         self.outputs.push_back(Output::HangUp);
         self.close(CloseReason::GaveUp(Box::new(Error::Refused(Box::new(refusal)))));
+    }
+
+    fn ping(&mut self, now: Now) {
+        if self.admin(Outgoing::Ping, now) {
+            self.ping_sent.get_or_insert(now.at);
+        }
+    }
+
+    /// The server answers a ping, and tells its time (`ts`).
+    fn pong(&mut self, ts: Option<u64>, now: Now) {
+        if let Some(sent) = self.ping_sent.take() {
+            let round_trip = now.at.saturating_sub(sent);
+            // The server's clock was read about halfway.
+            let ahead =
+                |ts: u64| i128::from(ts) * 1_000_000 - i128::from(now.wall) + (round_trip.as_nanos() / 2) as i128;
+            let clock_offset = ts.and_then(|ts| i64::try_from(ahead(ts) / 1_000_000).ok());
+            self.outputs.push_back(Output::Measured(Measured { round_trip, clock_offset }));
+        }
+        if let Some(ts) = ts {
+            self.clock(ts, now);
+        }
     }
 
     /// The exchange tells its time.
@@ -589,12 +621,14 @@ impl Session {
         }
     }
 
-    /// Says what keeps the connection alive. Beyond the budget it would be ignored.
-    fn admin(&mut self, message: Outgoing<'_>, now: Now) {
-        match self.budget.take(Kind::Admin, now.at) {
+    /// Says what keeps the connection alive, and whether it was said: beyond the budget it would be ignored.
+    fn admin(&mut self, message: Outgoing<'_>, now: Now) -> bool {
+        let room = self.budget.take(Kind::Admin, now.at);
+        match room {
             Ok(()) => self.send(message),
             Err(wait) => log::warn!("too many pings: {} is not said for {wait:?}", message.to_text()),
         }
+        room.is_ok()
     }
 
     fn send(&mut self, message: Outgoing<'_>) {

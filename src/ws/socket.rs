@@ -26,6 +26,7 @@ use super::event::{CloseReason, Event};
 use super::pending::Token as Waiter;
 use super::queue::{EventReceiver, EventSender, queue};
 use super::session::{AuthHeaders, Command, Identity, Now, Output, Request, Session, SessionConfig};
+use super::stats::Counters;
 use super::tap::{Direction, Tap};
 use crate::clock::{Clock, wall_nanos};
 use crate::error::{CloseFrame, Error, Phase, Result};
@@ -99,6 +100,7 @@ pub(crate) struct Remote {
     inbox: mpsc::Sender<Inbox>,
     waker: Arc<Waker>,
     requests: Arc<AtomicU64>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Remote {
@@ -141,9 +143,9 @@ pub(crate) fn spawn(settings: Settings) -> Result<Running> {
     let poll = Poll::new().map_err(setup)?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(setup)?);
     let (inbox, commands) = mpsc::channel();
-    let remote = Remote { inbox, waker, requests: Arc::default() };
+    let remote = Remote { inbox, waker, requests: Arc::default(), counters: Arc::default() };
     let resume = remote.clone();
-    let (sender, events) = queue(settings.max_queued, move || {
+    let (sender, events) = queue(settings.max_queued, Arc::clone(&remote.counters), move || {
         if resume.post(Inbox::Resume).is_err() {
             log::trace!("the stream has ended");
         }
@@ -285,6 +287,7 @@ impl Driver {
                 }
                 Output::ResetIfUnsent => {}
                 Output::Clock(ahead) => self.clock.set(ahead),
+                Output::Measured(measured) => self.remote.counters.measured(measured),
                 Output::HangUp => self.link = Link::None,
                 Output::Finish => self.finished = true,
             }
@@ -292,6 +295,9 @@ impl Driver {
     }
 
     fn deliver(&mut self, event: Event) {
+        if matches!(event, Event::Reconnected { .. }) {
+            self.remote.counters.reconnected();
+        }
         if matches!(event, Event::Connected { .. } | Event::Closed(_))
             && let Some(first) = self.first.take()
         {
@@ -404,12 +410,16 @@ impl Driver {
             match websocket.read() {
                 Ok(Message::Text(text)) => {
                     let now = Now { wall: wall_nanos(), ..now };
+                    self.remote.counters.message(text.len(), now.at);
                     if let Some(tap) = &mut self.tap {
                         tap(Direction::Received, &text, now.wall);
                     }
                     self.session.text(&text, now);
                 }
-                Ok(Message::Binary(bytes)) => self.session.binary(&bytes, now),
+                Ok(Message::Binary(bytes)) => {
+                    self.remote.counters.message(bytes.len(), now.at);
+                    self.session.binary(&bytes, now);
+                }
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {
                     self.session.heard(now);
                     // The answer to a ping.

@@ -13,6 +13,7 @@ use super::limits::MessageLimits;
 use super::queue::EventReceiver;
 use super::session::{Authentication, Command, SessionConfig};
 use super::socket::{self, Remote, Running, Settings};
+use super::stats::StreamStats;
 use super::tap::{Direction, Tap};
 use crate::client::Client;
 use crate::error::{Error, InvalidInput, Result};
@@ -396,6 +397,21 @@ impl StreamHandle {
         Error: From<S::Error>,
     {
         self.remote.command(Command::Snapshot(symbol.try_into()?))
+    }
+
+    /// Asks the server for a sign of life, whose time [`stats`](Self::stats) then tells. The stream does so by itself
+    /// only when the server has been [silent](StreamBuilder::ping_after). Nothing is sent while there is no connection,
+    /// or beyond the [limits](StreamBuilder::limits). The protocol's `ping`.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the stream has ended.
+    pub fn ping(&self) -> Result<()> {
+        self.remote.command(Command::Ping)
+    }
+
+    /// How the stream does: messages, lag, queue, round trip. It costs a few loads, and disturbs nobody.
+    pub fn stats(&self) -> StreamStats {
+        self.remote.counters.read(self.client.stream_shared().began.elapsed())
     }
 
     /// The same handle with another time for the answers of requests made through it, in place of the

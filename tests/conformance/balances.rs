@@ -343,7 +343,7 @@ fn the_daily_snapshot_has_no_envelope() {
         let answer = caller.answer("GET", &path, &prehash, None).json();
         assert!(answer.get("snapshot").is_none() && answer.get("balance").is_none(), "{date}: {answer}");
         assert_refusal(&answer);
-        sandbox.advance(Duration::from_secs(60)); // 8 a minute
+        sandbox.advance(Duration::from_secs(61)); // 8 a minute
     }
     let (path, prehash) = snapshot_path("cash", "2023-11-07");
     caller.refused("GET", &path, &prehash, None); // 7 days back
@@ -364,6 +364,16 @@ fn the_detail_has_no_envelope() {
         assert!(["RemovedLiquidity", "AddedLiquidity", "NULL_VAL"].contains(&liquidity), "{entry}");
         assert!(texts(&entry["data"], "dataType").iter().all(|kind| ["trade", "fee"].contains(kind)), "{entry}");
         assert_eq!((&entry["orderType"], &entry["side"]), (&json!("Limit"), &json!("Buy")));
+        // What was bought at 100 was taken, what was bought at 90 had rested.
+        let change = |kind: &str, asset: &str| {
+            let of =
+                list(&entry["data"]).iter().filter(|change| change["dataType"] == kind && change["asset"] == asset);
+            of.map(|change| money(&change["deltaQty"])).sum::<Decimal>()
+        };
+        let price = -change("trade", "USDT") / change("trade", "ABC");
+        let expected = if price == dec("100") { "RemovedLiquidity" } else { "AddedLiquidity" };
+        assert_eq!(liquidity, expected, "{entry}");
+        assert_eq!(change("fee", "USDT"), change("trade", "USDT") * dec("0.001"), "{entry}");
     }
     let (path, prehash) = ledger_path("margin", "sn=1&limit=500");
     assert_eq!(caller.whole("GET", &path, &prehash, None)["order"], json!([]));

@@ -136,6 +136,26 @@ fn depth_changes_are_gathered_and_realtime_changes_are_not() {
 }
 
 #[test]
+fn depth_realtime_begins_with_a_snapshot_each_time_it_is_subscribed() {
+    let sandbox = still();
+    let (mut trader, _) = traders(&sandbox);
+    let mut session = Session::authenticated(&trader, false);
+    for price in ["101", "102", "103"] {
+        session.subscribe(&format!("depth-realtime:{SYMBOL}"));
+        let order = trader.limit("sell", "1", price);
+        trader.place(&order);
+        let messages = session.so_far();
+        let kinds: Vec<&str> = messages.iter().map(|message| message["m"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["depth-snapshot-realtime", "depth-realtime"]);
+        assert_eq!(seqnum(&messages[1]), seqnum(&messages[0]) + 1);
+        session.unsubscribe(&format!("depth-realtime:{SYMBOL}"));
+        let order = trader.limit("sell", "1", "110");
+        trader.place(&order);
+        assert_eq!(session.so_far(), [Value::Null; 0], "not subscribed");
+    }
+}
+
+#[test]
 fn a_level_that_is_gone_has_size_zero() {
     let sandbox = still();
     let (mut trader, _) = traders(&sandbox);
@@ -205,7 +225,7 @@ fn market_trades() {
         assert_eq!((&answer["id"], &answer["symbol"]), (&json!("abcd1334"), &json!("BTC/USDT")));
         assert_eq!(list(&answer["data"]).len(), level);
     }
-    session.send(&sample("ws/market-trades.request"));
+    session.send(&sample("ws-requests/market-trades"));
     assert_refusal(&session.next()); // ASD/USDT is not listed
 }
 

@@ -68,6 +68,25 @@ fn a_market_order_takes_what_there_is_at_the_best_prices() {
 }
 
 #[test]
+fn a_market_order_never_rests_nor_costs_more_than_there_is() {
+    let sandbox = still();
+    let (mut trader, maker) = traders(&sandbox);
+    let mut poor = Caller::with_cash(&sandbox, &[("USDT", "50")]);
+    maker_sells(&maker, "1", "100");
+    let order = poor.order(json!({"orderType": "market", "side": "buy", "orderQty": "1"}));
+    poor.answer("POST", "/G/api/pro/v1/cash/order", "order", Some(&order));
+    assert_eq!(poor.open(), json!([]));
+    assert!(poor.cash("USDT").1 >= Decimal::ZERO);
+    assert!(poor.cash("ABC").0 < dec("0.5"), "no more than 50 buy");
+
+    let left = dec("1") - poor.cash("ABC").0;
+    let order = trader.order(json!({"orderType": "market", "side": "buy", "orderQty": "3"}));
+    let id = trader.place_id(&order);
+    assert_order(&trader.status(&id), "Canceled", &left.to_string(), "100");
+    assert_eq!(trader.open(), json!([]));
+}
+
+#[test]
 fn price_comes_before_time_and_time_before_the_rest() {
     let sandbox = still();
     let (mut trader, maker) = traders(&sandbox);
@@ -262,6 +281,8 @@ fn each_criterion_is_refused_with_its_code() {
         ("type", json!({"orderType": "iceberg"}), &[300005]),
         ("no type", json!({"orderType": null}), &[300005]),
         ("time in force", json!({"timeInForce": "GTX"}), &[300007]),
+        ("price of 40 digits", json!({"orderPrice": "1".repeat(40)}), &[100013, 300001, 300004, 300011, 300014]),
+        ("quantity of 40 digits", json!({"orderQty": "1".repeat(40)}), &[100013, 300002, 300004, 300011]),
         ("symbol", json!({"symbol": "NONE/USDT"}), &[300012, 100008]),
         ("no symbol", json!({"symbol": null}), &[300012, 100008]),
         ("balance for a buy", json!({"orderQty": "999"}), &[300011]),

@@ -141,9 +141,9 @@ fn cancel_all() {
     let time_and_id = json!({"time": START, "id": new_id()});
     for (request, left) in [
         (json!({"op": "req", "action": "cancel-all", "account": "cash", "args": time_and_id}), 0),
-        (sample("ws/cancel-all.request"), 0), // no account, nothing in `args`
-        (with(sample("ws/cancel-all-symbol.request"), json!({"args": {"symbol": SYMBOL}})), 0),
-        (sample("ws/cancel-all-symbol.request"), 1), // of BTC/USDT
+        (sample("ws-requests/cancel-all"), 0), // no account, nothing in `args`
+        (with(sample("ws-requests/cancel-all-symbol"), json!({"args": {"symbol": SYMBOL}})), 0),
+        (sample("ws-requests/cancel-all-symbol"), 1), // of BTC/USDT
     ] {
         let order = trader.limit("buy", "1", "100");
         trader.place(&order);
@@ -228,7 +228,7 @@ fn margin_risk() {
     caller.user.fund(AccountCategory::Margin, "USDT", 1000).unwrap();
     caller.user.set_loan("USDT", 300, 2).unwrap();
     let mut session = Session::authenticated(&caller, false);
-    let answer = session.ask(&sample("ws/margin-risk.request"));
+    let answer = session.ask(&sample("ws-requests/margin-risk"));
     assert_shape(&answer, &sample("ws/margin-risk"));
     assert_eq!((&answer["id"], &answer["ac"]), (&json!("abcefg"), &json!("MARGIN")));
     assert_eq!((money(&answer["data"]["tb"]), money(&answer["data"]["nb"])), (dec("1000"), dec("698")));

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::caller::{Caller, START, sign, still};
 use crate::raw::Http;
+use crate::session::Session;
 use crate::shape::{assert_refusal, assert_sound};
 
 const DAY: &str = "2023-11-14";
@@ -229,6 +230,20 @@ fn the_timestamp_is_read_by_the_servers_clock() {
     let now = Http::connect(sandbox.port()).get("/api/pro/v1/exchange-info?requestTime=1").data();
     let headers = caller.headers_at(now["requestReceiveAt"].as_u64().unwrap(), "info");
     assert_eq!(caller.call_with("GET", "/api/pro/v1/info", &headers, None).json()["code"], 0);
+}
+
+#[test]
+fn the_latency_call_tells_the_clock_that_signatures_are_held_against() {
+    let sandbox = still();
+    sandbox.shift_clock(60_000);
+    let mut caller = Caller::first(&sandbox);
+    assert_eq!(caller.refused("GET", "/api/pro/v1/info", "info", None)["reason"], "INVALID_TIMESTAMP");
+    let latency = Http::connect(sandbox.port()).get(&format!("/api/pro/v1/exchange-info?requestTime={START}")).data();
+    assert_eq!(latency["requestReceiveAt"], START + 60_000);
+    let headers = caller.headers_at(START + 60_000, "info");
+    assert_eq!(caller.call_with("GET", "/api/pro/v1/info", &headers, None).json()["code"], 0);
+    let pong = Session::open(&sandbox).ask(&json!({"op": "ping"}));
+    assert_eq!(pong["ts"], START + 60_000, "a clock reading for free");
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, from: IpAddr) -> io:
                 let Some(next) = act(shared, line, &request, from)? else { return Ok(()) };
                 match next {
                     Next::Stream(key, visitor) => {
-                        log::debug!("{} {} -> 101", request.method, request.path);
+                        log::info!("{} {} -> 101", request.method, request.path);
                         line.send(&Response::switch_to_websocket(key).to_bytes(true))?;
                         return stream::serve(shared, line, visitor, buffer);
                     }
@@ -52,17 +52,17 @@ pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, from: IpAddr) -> io:
                     Next::Answer(response)
                         if !request.keep_alive || request.method == "HEAD" || request.is_upgrade() =>
                     {
-                        log::debug!("{} {} -> {}, closing", request.method, request.path, response.status);
+                        log::info!("{} {} -> {}, closing", request.method, request.path, response.status);
                         return farewell(line, &response);
                     }
                     Next::Answer(response) => {
-                        log::debug!("{} {} -> {}", request.method, request.path, response.status);
+                        log::info!("{} {} -> {}", request.method, request.path, response.status);
                         line.send(&response.to_bytes(true))?;
                     }
                 }
             }
             Err(refusal) => {
-                log::debug!("malformed request -> {}", refusal.status);
+                log::info!("malformed request -> {}", refusal.status);
                 return farewell(line, &refusal);
             }
         }

@@ -15,6 +15,8 @@ const GREETING: &str = r#"{"m":"connected","type":"unauth"}"#;
 struct World {
     session: Session,
     now: Duration,
+    /// UTC nanoseconds at the beginning.
+    wall: u64,
     sent: Vec<String>,
     events: Vec<Event>,
     answers: Vec<(u64, Result<Message, Error>)>,
@@ -23,6 +25,7 @@ struct World {
     hang_ups: usize,
     resets: usize,
     clock: Option<i64>,
+    measured: Vec<Measured>,
     finished: bool,
 }
 
@@ -37,6 +40,7 @@ impl World {
         let mut world = Self {
             session: Session::new(config, identity, topics, backoff),
             now: Duration::ZERO,
+            wall: 1_000_000_000_000,
             sent: Vec::new(),
             events: Vec::new(),
             answers: Vec::new(),
@@ -44,6 +48,7 @@ impl World {
             hang_ups: 0,
             resets: 0,
             clock: None,
+            measured: Vec::new(),
             finished: false,
         };
         world.session.start(world.now());
@@ -51,9 +56,9 @@ impl World {
         world
     }
 
-    /// The wall clock shows 1000 s at the beginning.
+    /// The wall clock shows 1000 s at the beginning, unless it jumps.
     fn now(&self) -> Now {
-        Now { at: self.now, wall: 1_000_000_000_000 + u64::try_from(self.now.as_nanos()).unwrap() }
+        Now { at: self.now, wall: self.wall + u64::try_from(self.now.as_nanos()).unwrap() }
     }
 
     /// Connected and greeted.
@@ -78,6 +83,7 @@ impl World {
                 Output::Answer(Token(token), answer) => self.answers.push((token, answer)),
                 Output::ResetIfUnsent => self.resets += 1,
                 Output::Clock(offset) => self.clock = Some(offset),
+                Output::Measured(measured) => self.measured.push(measured),
                 Output::HangUp => self.hang_ups += 1,
                 Output::Finish => self.finished = true,
             }
@@ -199,6 +205,59 @@ fn an_idle_stream_pings_and_a_silent_one_is_given_up() {
     world.passes(secs(1));
     assert_eq!(world.hang_ups, 1, "30 s without a byte");
     assert_eq!(world.log(), ["Disconnected: the stream was silent for too long"]);
+}
+
+#[test]
+fn a_wall_clock_that_jumps_by_minutes_changes_no_deadline() {
+    for jump in [-600_000_000_000, 600_000_000_000] {
+        let mut world = World::ready(&["bbo:A/B"]);
+        world.says(r#"{"m":"sub","id":"1","ch":"bbo:A/B","code":0}"#);
+        world.log();
+        world.wall = world.wall.saturating_add_signed(jump);
+        world.passes(secs(14));
+        assert!(world.log().is_empty());
+        world.wall = world.wall.saturating_add_signed(-jump);
+        world.passes(secs(1));
+        assert_eq!(world.log(), [r#"> {"op":"ping"}"#]);
+    }
+}
+
+#[test]
+fn the_answer_to_a_ping_measures_the_way_and_the_clock() {
+    let mut world = World::ready(&[]);
+    world.says(r#"{"m":"pong","code":0,"ts":5}"#);
+    assert!(world.measured.is_empty(), "nobody asked");
+    world.passes(secs(15));
+    world.now += Duration::from_millis(80);
+    // The exchange is half a second ahead of the wall clock, which shows 1015.08 s; it spoke 40 ms ago.
+    world.says(r#"{"m":"pong","code":0,"ts":1015540,"hp":2}"#);
+    let measured = |millis, clock_offset| Measured { round_trip: Duration::from_millis(millis), clock_offset };
+    assert_eq!(world.measured, [measured(80, Some(500))]);
+    world.says(r#"{"m":"pong","code":0,"ts":1015540,"hp":2}"#);
+    assert_eq!(world.measured.len(), 1, "once for each ping");
+
+    // Asked for by the program, twice; one answer is under way when the connection breaks.
+    world.log();
+    world.wants(Command::Ping);
+    world.passes(secs(1));
+    world.wants(Command::Ping);
+    assert_eq!(world.log(), [r#"> {"op":"ping"}"#, r#"> {"op":"ping"}"#]);
+    world.passes(secs(2));
+    world.says(r#"{"m":"pong"}"#);
+    assert_eq!(world.measured.last(), Some(&measured(3000, None)));
+    world.wants(Command::Ping);
+    world.breaks();
+    world.log();
+    world.wants(Command::Ping);
+    assert!(world.log().is_empty(), "there is no connection");
+    world.passes(secs(1));
+    world.up();
+    world.says(&format!(r#"{{"m":"pong","ts":{}}}"#, u64::MAX));
+    assert_eq!(world.measured.len(), 2, "an answer of another connection measures nothing");
+    world.wants(Command::Ping);
+    world.says(&format!(r#"{{"m":"pong","ts":{}}}"#, u64::MAX));
+    assert_eq!(world.measured.last(), Some(&measured(0, None)), "no time at all");
+    assert_eq!(world.clock, None, "what is signed with is set by a refusal alone");
 }
 
 #[test]
