@@ -17,7 +17,6 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bitmax::model::AccountCategory;
-use bitmax::sign::Signer;
 use bitmax::{BalanceQuery, Client, Credentials, Endpoint};
 use ureq::Agent;
 
@@ -27,7 +26,7 @@ const MILLIS: u64 = 1_608_133_910_000;
 const BALANCE: &str = r#"{"code":0,"data":[{"asset":"BTC","totalBalance":"11.5","availableBalance":"11.5"}]}"#;
 
 fn signer() -> [(&'static str, f64); 2] {
-    let ours = Signer::new(SECRET);
+    let ours = Credentials::new(KEY, SECRET).unwrap();
     let ring = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET.as_bytes());
     let by_ring = |millis: u64, path: &str| {
         let mut message = [0; 64];
@@ -41,10 +40,14 @@ fn signer() -> [(&'static str, f64); 2] {
         text
     };
     assert_eq!(ours.sign(MILLIS, "order").as_str().as_bytes(), by_ring(MILLIS, "order"));
-    let [ours, ring] =
-        common::medians([&mut || drop(black_box(ours.sign(black_box(MILLIS), black_box("order")))), &mut || {
-            drop(black_box(by_ring(black_box(MILLIS), black_box("order"))))
-        }]);
+    let [ours, ring] = common::medians([
+        &mut || {
+            black_box(ours.sign(black_box(MILLIS), black_box("order")));
+        },
+        &mut || {
+            black_box(by_ring(black_box(MILLIS), black_box("order")));
+        },
+    ]);
     [("signature", ours), ("signature by ring", ring)]
 }
 
@@ -105,7 +108,7 @@ fn bare(url: &str, with_timeouts: bool) -> impl FnMut() {
         false => agent.build().into(),
     };
     let url = format!("{url}/6/api/pro/v1/cash/balance?asset=BTC");
-    let signature = Signer::new(SECRET).sign(MILLIS, "balance").as_str().to_owned();
+    let signature = Credentials::new(KEY, SECRET).unwrap().sign(MILLIS, "balance").as_str().to_owned();
     move || {
         let mut answer = agent
             .get(&url)

@@ -1,5 +1,7 @@
 //! The signature of a request, which REST and the stream share: pure, without clock or allocation.
 
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -7,21 +9,22 @@ use sha2::Sha256;
 
 /// The keyed state of HMAC-SHA256, which is copied for each signature.
 #[derive(Clone)]
-pub struct Signer(Hmac<Sha256>);
+pub(crate) struct Signer(Hmac<Sha256>);
 
-/// A signature as it is sent: 44 characters of base64.
+/// A signature as it is sent, of [`Credentials::sign`](crate::Credentials::sign): 44 characters of base64. `Debug` does
+/// not show them.
 pub struct Signature([u8; 44]);
 
 impl Signer {
     /// The key is the secret's bytes as they are.
-    pub fn new(secret: &str) -> Self {
+    pub(crate) fn new(secret: &str) -> Self {
         // cannot fail: HMAC takes a key of any length
         Self(Hmac::new_from_slice(secret.as_bytes()).unwrap_or_else(|_| Hmac::new(&Default::default())))
     }
 
     /// Signs `<timestamp>+<path>`. The time is in UTC milliseconds; the path is the call's *prehash*, which is not
     /// always the path of its address.
-    pub fn sign(&self, millis: u64, path: &str) -> Signature {
+    pub(crate) fn sign(&self, millis: u64, path: &str) -> Signature {
         let mut mac = self.0.clone();
         let mut digits = [0; 20];
         mac.update(decimal(millis, &mut digits));
@@ -35,10 +38,16 @@ impl Signer {
 }
 
 impl Signature {
-    /// The characters.
+    /// The characters, for the header `x-auth-signature` or the field `sig`.
     pub fn as_str(&self) -> &str {
         // cannot fail: base64 is ASCII
         std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signature").finish_non_exhaustive()
     }
 }
 
