@@ -101,6 +101,15 @@ pub use ws::{
     StreamBuilder, StreamHandle, StreamStats, SubscriptionFailed, Timed, Undecodable, Unknown,
 };
 
+// For the fuzz targets alone; no part of the crate's API.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz {
+    #[cfg(feature = "sandbox")]
+    pub use crate::sandbox::Fuzzed as Sandbox;
+    pub use crate::ws::fuzz_session as session;
+}
+
 /// The examples of the README, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
