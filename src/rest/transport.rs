@@ -108,9 +108,6 @@ impl Transport {
             .timeout_connect(Some(config.connect_timeout))
             .timeout_per_read(Some(config.read_timeout))
             .timeout_global(Some(config.call_timeout))
-            // A connection takes them for as long as it is open. An answer's head has to fit, the rest comes in parts.
-            .input_buffer_size(64 << 10)
-            .output_buffer_size(16 << 10)
             .max_idle_age(config.idle_age)
             .max_idle_connections(IDLE_CONNECTIONS)
             .max_idle_connections_per_host(IDLE_CONNECTIONS);
