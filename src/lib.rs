@@ -93,6 +93,7 @@ pub use rest::{
 pub use rules::{Change, Criterion, Fitted, Required, Rules, Violation};
 pub use rust_decimal::Decimal;
 pub use settle::{Settled, SettledCancel};
+pub use sign::Signature;
 pub use symbol::{Asset, OrderId, Symbol};
 pub use ws::wire::{AuthAck, Message, Refused, RequestAnswer, SubAck};
 pub use ws::{

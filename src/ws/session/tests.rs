@@ -447,7 +447,7 @@ fn private(way: Authentication) -> World {
 
 fn auth(t: u64, ack: &str) -> String {
     let signer = Credentials::new("the-key", "secret").unwrap();
-    let signature = signer.signer().sign(t, "stream");
+    let signature = signer.sign(t, "stream");
     format!(r#"> {{"op":"auth","id":"auth","t":{t},"key":"the-key","sig":"{}"{ack}}}"#, signature.as_str())
 }
 
