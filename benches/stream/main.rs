@@ -205,7 +205,8 @@ fn flood(secure: bool, way: &str) -> f64 {
         told.send(write_until(&until, websocket.get_mut())).unwrap();
         while websocket.read().is_ok() {}
     });
-    println!("\n{:<34} {:>12} {:>12} {:>12}", format!("flood, {way}"), "events/s", "dropped/s", "orders");
+    let title = format!("flood, {way}");
+    println!("\n{title:<34} {:>12} {:>12} {:>12} {:>18}", "events/s", "dropped/s", "CPU ns/event", "orders");
     let (mut typed, mut forwarded) = (Vec::new(), Vec::new());
     for _ in 0..FLOODS {
         let stream = server.stream();
@@ -307,11 +308,12 @@ fn withstand(
     stop: &AtomicBool,
     orders_sent: &mpsc::Receiver<u64>,
 ) -> f64 {
-    let (began, mut tally) = (Instant::now(), Tally::default());
+    let (began, cpu, mut tally) = (Instant::now(), cpu_seconds(), Tally::default());
     while began.elapsed() < FLOOD {
         (0..1000).for_each(|_| tally.add(next()));
     }
     let seconds = began.elapsed().as_secs_f64();
+    let cpu = (cpu_seconds() - cpu) * 1e9 / (tally.delivered + tally.dropped) as f64;
     let (rate, dropped) = (tally.delivered as f64 / seconds, tally.dropped as f64 / seconds);
     stop.store(true, Ordering::Relaxed);
     let sent = orders_sent.recv().unwrap();
@@ -319,6 +321,20 @@ fn withstand(
         tally.add(next());
     }
     stop.store(false, Ordering::Relaxed);
-    println!("{name:<34} {rate:>12.0} {dropped:>12.0} {:>12}", format!("{} of {sent}", tally.orders));
+    let orders = format!("{} of {sent}", tally.orders);
+    println!("{name:<34} {rate:>12.0} {dropped:>12.0} {cpu:>12.0} {orders:>18}");
     rate
+}
+
+/// What all threads have used of the processors, the server's among them; not a number where the system does not say.
+fn cpu_seconds() -> f64 {
+    const TICKS: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // After the name, which may hold anything, the times of user and system are the 12th and the 13th.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let times: Vec<f64> = fields.skip(11).take(2).filter_map(|ticks| ticks.parse().ok()).collect();
+    match times[..] {
+        [user, system] => (user + system) / TICKS,
+        _ => f64::NAN,
+    }
 }
