@@ -51,7 +51,8 @@ fn main() {
     for secure in [false, true] {
         let way = if secure { "TLS" } else { "plain" };
         let mut ratio = |what: &str, ratio: f64, bound: &str| ratios.push(format!("{what}, {way}: {ratio:.2}{bound}"));
-        ratio("order to the server / bare send, p50", orders(secure, way), " (at most 1.5)");
+        ratio("order to the server / bare send, p50", orders(secure, way, SAMPLES), " (at most 1.5)");
+        ratio("the same, each after the answer to that before", orders(secure, way, 1), "");
         ratio("event to the consumer / bare loop, p50", events(secure, way), " (at most 1.2)");
         ratio("flood of typed events / bare loop's texts", flood(secure, way), "");
     }
@@ -97,13 +98,15 @@ fn compare(title: &str, way: &str, ours: &mut Latencies, bare: &mut Latencies) -
 }
 
 /// An order from the caller's call to the server's receipt, against a blocking send of as many bytes from the calling
-/// thread. The server answers each, and its answer is waited for before the next.
-fn orders(secure: bool, way: &str) -> f64 {
+/// thread. So many orders go out before the server answers them: all of a turn, so that nothing but the way out is
+/// measured, or one, whose answer still keeps the stream's thread busy when the next goes out.
+fn orders(secure: bool, way: &str, at_once: usize) -> f64 {
     let (received, receipts) = mpsc::channel();
     let received = Arc::new(Mutex::new(received));
     let server = Server::start(secure, move |mut websocket| {
         websocket.send(Message::text(GREETING)).unwrap();
         let received = received.lock().unwrap().clone();
+        let mut answers = Vec::with_capacity(at_once);
         while let Ok(message) = websocket.read() {
             let now = Instant::now();
             let Message::Text(text) = message else { return };
@@ -111,10 +114,12 @@ fn orders(secure: bool, way: &str) -> f64 {
                 return;
             }
             let id = text.split("\"id\":\"").nth(1).unwrap().split('"').next().unwrap();
-            let answer = format!(
+            answers.push(format!(
                 r#"{{"m":"order","accountId":"cash1","ac":"CASH","action":"place-order","status":"Ack","info":{{"symbol":"BTC/USDT","orderType":"Limit","timestamp":1573772908483,"id":"{id}","orderId":"s{id}"}}}}"#
-            );
-            websocket.send(Message::text(answer)).unwrap();
+            ));
+            if answers.len() == at_once {
+                answers.drain(..).for_each(|answer| websocket.send(Message::text(answer)).unwrap());
+            }
         }
     });
     let stream = server.stream();
@@ -125,25 +130,30 @@ fn orders(secure: bool, way: &str) -> f64 {
 
     let (mut ours, mut bare) = (Latencies::new("stream.place_later"), Latencies::new("bare blocking send"));
     for _ in 0..WARMING + TURNS {
-        let mut length = 0;
-        for _ in 0..SAMPLES {
-            let sent = Instant::now();
-            let reply = stream.place_later(AccountCategory::Cash, &order).unwrap();
-            let (arrived, bytes) = receipts.recv().unwrap();
-            ours.add(arrived - sent);
-            length = bytes;
-            black_box(reply.wait().unwrap());
+        for _ in 0..SAMPLES / at_once {
+            let place = |_| {
+                let sent = Instant::now();
+                let reply = stream.place_later(AccountCategory::Cash, &order).unwrap();
+                let (arrived, bytes) = receipts.recv().unwrap();
+                ours.add(arrived - sent);
+                assert!(text.len().abs_diff(bytes) < 16, "{bytes} bytes");
+                reply
+            };
+            let replies: Vec<_> = (0..at_once).map(place).collect();
+            replies.into_iter().for_each(|reply| drop(black_box(reply.wait().unwrap())));
         }
-        assert!(length.abs_diff(text.len()) < 16, "{length} bytes");
-        for _ in 0..SAMPLES {
-            let sent = Instant::now();
-            websocket.send(Message::text(text)).unwrap();
-            let (arrived, _) = receipts.recv().unwrap();
-            bare.add(arrived - sent);
-            black_box(websocket.read().unwrap());
+        for _ in 0..SAMPLES / at_once {
+            for _ in 0..at_once {
+                let sent = Instant::now();
+                websocket.send(Message::text(text)).unwrap();
+                let (arrived, _) = receipts.recv().unwrap();
+                bare.add(arrived - sent);
+            }
+            (0..at_once).for_each(|_| drop(black_box(websocket.read().unwrap())));
         }
     }
-    compare("caller to server's receipt", way, &mut ours, &mut bare)
+    let title = if at_once > 1 { "caller to server's receipt" } else { "the same, answered one by one" };
+    compare(title, way, &mut ours, &mut bare)
 }
 
 /// An event from the server's send to the consumer, against a bare loop's text: one is sent when that before has arrived.
