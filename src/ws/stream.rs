@@ -160,7 +160,8 @@ impl StreamBuilder {
 
     /// Shows every raw text, sent and received, to a function, with the time in UTC nanoseconds.
     ///
-    /// The function is called on the stream's thread: what it does delays the stream. Defaults to none.
+    /// The function is called on the stream's thread, and with a request on that of its caller; never on two at once. What
+    /// it does delays the stream. Defaults to none.
     pub fn tap(mut self, look: impl FnMut(Direction, &str, u64) + Send + 'static) -> Self {
         self.tap = Some(Box::new(look));
         self
