@@ -11,11 +11,14 @@ use std::time::{Duration, Instant};
 
 use bitmax::model::{AccountCategory, OrderStatus, Outcome, Side};
 use bitmax::{
-    Authentication, CancelOrder, Channel, ClientOrderId, CloseReason, Code, Direction, Error, Event, MessageLimits, NewOrder, Stream,
-    Symbol,
+    Authentication, CancelOrder, Channel, ClientOrderId, CloseReason, Code, Direction, Error, Event, MessageLimits,
+    NewOrder, Stream, Symbol,
 };
 use serde_json::{Value, json};
-use ws::{AUTHENTICATED, KEY, PATIENCE, Peer, Server, TEXT, account_client as client, account_server, bbo, frame, next, quick};
+use tungstenite::Message;
+use ws::{
+    AUTHENTICATED, KEY, PATIENCE, Peer, Server, TEXT, account_client as client, account_server, bbo, frame, next, quick,
+};
 
 fn connected(stream: &Stream) {
     let event = next(stream);
@@ -192,7 +195,7 @@ fn orders_are_answered_each_to_its_own() {
 #[test]
 fn a_request_is_sent_by_its_caller_where_the_streams_thread_waits() {
     let server = authenticated(|mut peer| {
-        while let Some(order) = peer.try_hear() {
+        while let Ok(Message::Text(order)) = peer.0.read() {
             peer.say(&ack("place-order", &serde_json::from_str(&order).unwrap()));
         }
     });

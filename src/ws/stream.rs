@@ -84,7 +84,17 @@ impl StreamBuilder {
         self
     }
 
-    /// How much is sent in a minute at most. Defaults to the exchange's own limits.
+    /// How much is sent in a minute at most. A request beyond it is refused with the time to wait; a subscription waits.
+    /// Defaults to the limits in the exchange's reference; those in force can be asked for:
+    ///
+    /// ```
+    /// use bitmax::{Channel, Client, MessageLimits, sandbox::Sandbox};
+    /// let sandbox = Sandbox::start()?;
+    /// let client = Client::builder(sandbox.endpoint()).build()?;
+    /// let limits = MessageLimits::from(&client.market().risk_limits(None)?);
+    /// let stream = client.stream().limits(limits).subscribe(Channel::bbo(["BTC/USDT"])).connect()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn limits(mut self, limits: MessageLimits) -> Self {
         self.session.limits = limits;
         self
