@@ -11,6 +11,7 @@ use super::http::{Request, Response};
 use super::limits::{Gate, Verdict};
 use super::market::{Market, Publication};
 use super::sessions::{self, ClientMessage, Output, SessionId, Sessions, World};
+use super::state::State;
 use super::visitor::Visitor;
 use super::wire;
 use crate::Code;
@@ -18,6 +19,7 @@ use crate::Code;
 /// The whole exchange. It has no clock: every call says what time it is, UTC milliseconds.
 #[derive(Debug)]
 pub(crate) struct Exchange {
+    seed: u64,
     market: Market,
     accounts: Accounts,
     sessions: Sessions,
@@ -29,12 +31,44 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     pub(crate) fn new(settings: Settings, now: u64) -> Self {
-        let market = Market::new(settings.seed, now);
+        let (market, accounts) = (Market::new(settings.seed, now), Accounts::new(settings.seed));
+        Self::with(settings, market, accounts, now)
+    }
+
+    /// The exchange as it was kept. The market moves on from there: what that does to orders is told when time next
+    /// goes by. `settings` has the seed of then.
+    ///
+    /// # Errors
+    /// What does not add up.
+    pub(crate) fn restore(settings: Settings, state: State, now: u64) -> Result<Self, String> {
+        let (mut market, users) = Market::restore(settings.seed, &state.market, now)?;
         let mut accounts = Accounts::new(settings.seed);
+        accounts.restore(state.accounts, &users)?;
+        accounts.listen(&mut market);
+        Ok(Self::with(settings, market, accounts, now))
+    }
+
+    /// What is to be kept.
+    pub(crate) fn keep(&self) -> State {
+        State {
+            seed: self.seed,
+            now: self.now,
+            market: self.market.keep(&self.accounts.engine_ids()),
+            accounts: self.accounts.keep(),
+        }
+    }
+
+    /// Changes with everything that is to be kept, and with each minute.
+    pub(crate) fn version(&self) -> (u64, u64) {
+        (self.accounts.changes(), self.now / 60_000)
+    }
+
+    fn with(settings: Settings, market: Market, mut accounts: Accounts, now: u64) -> Self {
         accounts.acceptance_window = settings.acceptance_window;
         accounts.unknown_order = settings.unknown_order;
         let (faults, gate) = (Faults::new(settings.seed), Gate::new(settings.limits.clone()));
-        Self { market, accounts, sessions: Sessions::new(settings), gate, faults, now }
+        let seed = settings.seed;
+        Self { seed, market, accounts, sessions: Sessions::new(settings), gate, faults, now }
     }
 
     /// Whether clients are told a recording, as fast as they [take](Self::taken) it.
@@ -174,7 +208,7 @@ impl Exchange {
             self.tell_account(&event);
         }
         for publication in self.market.drain() {
-            self.publish(publication);
+            self.publish(&publication);
         }
     }
 
@@ -198,15 +232,12 @@ impl Exchange {
         });
     }
 
-    fn publish(&mut self, publication: Publication) {
-        let (channel, text) = match publication {
-            Publication::Text(channel, text) => (channel, Some(text)),
-            Publication::Newest(channel) => (channel, None),
-        };
+    fn publish(&mut self, publication: &Publication) {
+        let channel = publication.channel();
         if !self.sessions.is_subscribed(&channel) || self.faults.at_message(&channel) {
             return;
         }
-        if let Some(text) = text.or_else(|| self.market.newest(&channel)) {
+        if let Some(text) = publication.text(&self.market) {
             self.sessions.publish(&channel, &text);
         }
     }

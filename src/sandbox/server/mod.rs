@@ -227,12 +227,9 @@ impl Shared {
         }
     }
 
-    /// Waits until something is due, by the machine's clock if that is the sandbox's, or until the bell rings.
+    /// Waits until something is due, if the sandbox's clock gets there by itself, or until the bell rings.
     fn wait<'a>(&self, hall: MutexGuard<'a, Hall>, due: u64, now: u64) -> MutexGuard<'a, Hall> {
-        let wait = match self.clock.runs() {
-            true => Duration::from_millis(due.saturating_sub(now).max(1)),
-            false => IDLE,
-        };
+        let wait = self.clock.time_until(due, now).unwrap_or(IDLE);
         self.bell.wait_timeout(hall, wait).unwrap_or_else(PoisonError::into_inner).0
     }
 
