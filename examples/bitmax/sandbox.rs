@@ -32,6 +32,7 @@ pub(crate) struct SandboxCommand {
 impl SandboxCommand {
     /// Prints one line with the addresses and the first user's credentials, then serves.
     pub(crate) fn run(self) -> Result<(), Failure> {
+        let replays = self.replay.is_some();
         let mut builder = Sandbox::builder().port(self.port).seed(self.seed);
         if let Some(file) = self.replay {
             builder = builder.replay(file);
@@ -40,6 +41,7 @@ impl SandboxCommand {
             builder = builder.state(file);
         }
         builder = match self.speed {
+            Some(0.0) if !replays => return Err(Failure::usage("--speed 0 is for --replay")),
             None => builder,
             Some(0.0) => builder.speed(Speed::Max),
             Some(times) => builder.speed(Speed::Times(times)),

@@ -43,6 +43,11 @@ impl Clock {
         Self { runs: None, millis: AtomicU64::new(at) }
     }
 
+    /// Whether it goes by itself.
+    pub(crate) fn runs(&self) -> bool {
+        self.runs.is_some()
+    }
+
     pub(crate) fn now(&self) -> u64 {
         let millis = self.millis.load(Ordering::SeqCst);
         self.runs.map_or(0, Run::now).saturating_add(millis)

@@ -16,6 +16,11 @@ use super::visitor::Visitor;
 use super::wire;
 use crate::Code;
 
+/// Through more time than this at once, ms, the market does not live but leaps: an hour.
+const LEAP: u64 = 3_600_000;
+/// The same where time goes by itself, so that nobody has to wait for long: a minute.
+const LEAP_OF_CLOCK: u64 = 60_000;
+
 /// The whole exchange. It has no clock: every call says what time it is, UTC milliseconds.
 #[derive(Debug)]
 pub(crate) struct Exchange {
@@ -27,6 +32,8 @@ pub(crate) struct Exchange {
     pub(crate) faults: Faults,
     /// How far time has come.
     now: u64,
+    /// Whether time goes by itself.
+    pub(crate) clock_runs: bool,
 }
 
 impl Exchange {
@@ -68,7 +75,7 @@ impl Exchange {
         accounts.unknown_order = settings.unknown_order;
         let (faults, gate) = (Faults::new(settings.seed), Gate::new(settings.limits.clone()));
         let seed = settings.seed;
-        Self { seed, market, accounts, sessions: Sessions::new(settings), gate, faults, now }
+        Self { seed, market, accounts, sessions: Sessions::new(settings), gate, faults, now, clock_runs: false }
     }
 
     /// Whether clients are told a recording, as fast as they [take](Self::taken) it.
@@ -175,9 +182,19 @@ impl Exchange {
         self.sessions.close(id);
     }
 
-    /// Does what is due, in the order in which and at the time at which it became due.
+    /// Does what is due, in the order in which and at the time at which it became due. Where a clock that runs has got
+    /// too far ahead, as after the machine has slept, the market leaps.
     pub(crate) fn advance(&mut self, now: u64) {
-        self.market.leap(now);
+        self.go_on(now, if self.clock_runs { LEAP_OF_CLOCK } else { LEAP });
+    }
+
+    /// The same for time that is let go by at will.
+    pub(crate) fn live_through(&mut self, now: u64) {
+        self.go_on(now, LEAP);
+    }
+
+    fn go_on(&mut self, now: u64, leap: u64) {
+        self.market.leap(now, leap);
         // A clock that was set back stands still here.
         while self.deadline() <= now {
             self.now = self.now.max(self.deadline());

@@ -473,6 +473,7 @@ impl Sandbox {
     ///
     /// The market lives through up to an hour, in the same steps as always: many small advances and one large come to
     /// the same. Through more at once it leaps: it wakes up with the prices of then, and on the way nothing was traded.
+    /// So it does when a clock that runs by itself is found to be a minute ahead, as after this machine has slept.
     pub fn advance(&self, by: Duration) {
         self.server.advance(millis(by));
     }

@@ -111,3 +111,33 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 fn checksum(body: &[u8]) -> String {
     Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::exchange::Exchange;
+    use crate::sandbox::{Sandbox, accounts};
+
+    #[test]
+    fn a_file_that_is_cut_or_changed_anywhere_is_refused() {
+        let mut exchange = Exchange::new(Sandbox::builder().settings, 1_700_000_000_000);
+        exchange.act(1_700_000_000_000, |accounts, market, now| {
+            let (user, _) = accounts.add_user(market, accounts::Profile::default());
+            let cash = crate::sandbox::engine::Category::Cash;
+            accounts.deposit(market, user, cash, "USDT", 100.into(), now).unwrap();
+        });
+        let file = exchange.keep().encode().unwrap();
+        assert_eq!(State::decode(&file).unwrap().encode().unwrap(), file);
+        for end in 0..file.len() {
+            assert!(State::decode(&file[..end]).is_err(), "cut at {end}");
+        }
+        let mut changed = file.clone();
+        for (at, byte) in file.iter().enumerate() {
+            changed[at] = byte ^ (1 << (at % 8));
+            assert!(State::decode(&changed).is_err(), "changed at {at}");
+            changed[at] = *byte;
+        }
+        changed.push(b' ');
+        assert!(State::decode(&changed).is_err(), "longer");
+    }
+}

@@ -128,7 +128,7 @@ impl Accounts {
         std::mem::take(&mut self.events)
     }
 
-    /// Whose account it is; `None` for the house.
+    /// Whose account it is; `None` for the market's own participants.
     pub(crate) fn owner(&self, account: AccountId) -> Option<UserIx> {
         self.by_engine.get(&account.user).copied()
     }

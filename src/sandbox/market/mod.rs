@@ -36,8 +36,6 @@ const STEP: u64 = 100;
 const GATHERING: u64 = 3;
 /// Moves before the beginning, so that there are books and trades.
 const WARM_UP: u64 = 50;
-/// When time leaps further than this, ms, the market wakes up where it would be rather than live through it: an hour.
-const LEAP: u64 = 3_600_000;
 /// How far bars go back, ms: about a year.
 const PAST: u64 = 366 * 86_400_000;
 /// The first bar begins at the beginning of a day, UTC.
@@ -167,10 +165,10 @@ impl Market {
         self.next_step
     }
 
-    /// Lets time go on to `now` when that is too far to live through: the price is where it would be then, and nothing
-    /// was traded on the way. Orders stay.
-    pub(crate) fn leap(&mut self, now: u64) {
-        if now.saturating_sub(self.next_step) <= LEAP {
+    /// Lets time go on to `now` when that is more than `most` ms, too far to live through: the price is where it would
+    /// be then, and nothing was traded on the way. Orders stay.
+    pub(crate) fn leap(&mut self, now: u64, most: u64) {
+        if now.saturating_sub(self.next_step) <= most {
             return;
         }
         for board in &mut self.boards {

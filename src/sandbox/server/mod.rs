@@ -73,10 +73,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Server {
-    pub(crate) fn start(port: u16, exchange: Exchange, clock: Clock, max_unread: usize) -> Result<Self, SandboxError> {
+    pub(crate) fn start(
+        port: u16,
+        mut exchange: Exchange,
+        clock: Clock,
+        max_unread: usize,
+    ) -> Result<Self, SandboxError> {
         let refused = |source| SandboxError::Listen { port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(refused)?;
         let port = listener.local_addr().map_err(refused)?.port();
+        exchange.clock_runs = clock.runs();
         let shared = Arc::new(Shared {
             paced: exchange.is_replay(),
             hall: Mutex::new(Hall { exchange, outboxes: HashMap::new(), awaited: 0 }),
@@ -109,8 +115,12 @@ impl Server {
 
     /// Moves the clock, and does what becomes due on the way.
     pub(crate) fn advance(&self, by: u64) {
+        let mut hall = lock(&self.shared.hall);
+        // Under the lock, so that nobody else finds so much time gone by.
         self.shared.clock.advance(by);
-        self.shared.enter(Exchange::advance);
+        hall.exchange.live_through(self.shared.clock.now());
+        self.shared.hand_out(&mut hall);
+        drop(hall);
         self.shared.bell.notify_all();
     }
 }

@@ -44,7 +44,7 @@ impl Maker {
         now: u64,
     ) {
         self.looked += 1;
-        if (self.looked - 1) % self.patience != 0 && (fair - self.centre).abs() < first.max(2) / 2 {
+        if !(self.looked - 1).is_multiple_of(self.patience) && (fair - self.centre).abs() < first.max(2) / 2 {
             return;
         }
         self.centre = fair;
