@@ -93,12 +93,22 @@ pub use rest::{
 pub use rules::{Change, Criterion, Fitted, Required, Rules, Violation};
 pub use rust_decimal::Decimal;
 pub use settle::{Settled, SettledCancel};
+pub use sign::Signature;
 pub use symbol::{Asset, OrderId, Symbol};
 pub use ws::wire::{AuthAck, Message, Refused, RequestAnswer, SubAck};
 pub use ws::{
     Authentication, Channel, CloseReason, Direction, Event, Iter, Lag, MessageLimits, Outage, Reply, Stream,
     StreamBuilder, StreamHandle, StreamStats, SubscriptionFailed, Timed, Undecodable, Unknown,
 };
+
+// For the fuzz targets alone; no part of the crate's API.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz {
+    #[cfg(feature = "sandbox")]
+    pub use crate::sandbox::Fuzzed as Sandbox;
+    pub use crate::ws::fuzz_session as session;
+}
 
 /// The examples of the README, compiled and run.
 #[cfg(doctest)]

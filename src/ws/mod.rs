@@ -25,6 +25,8 @@ pub use limits::MessageLimits;
 pub use reply::Reply;
 pub use session::Authentication;
 pub(crate) use session::Identity as StreamIdentity;
+#[cfg(fuzzing)]
+pub use session::fuzz_session;
 pub(crate) use socket::{Shared as StreamShared, Target};
 pub use stats::StreamStats;
 pub use stream::{Iter, Stream, StreamBuilder, StreamHandle};
