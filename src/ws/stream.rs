@@ -85,7 +85,17 @@ impl StreamBuilder {
         self
     }
 
-    /// How much is sent in a minute at most. Defaults to the exchange's own limits.
+    /// How much is sent in a minute at most. A request beyond it is refused with the time to wait; a subscription waits.
+    /// Defaults to the limits in the exchange's reference; those in force can be asked for:
+    ///
+    /// ```
+    /// use bitmax::{Channel, Client, MessageLimits, sandbox::Sandbox};
+    /// let sandbox = Sandbox::start()?;
+    /// let client = Client::builder(sandbox.endpoint()).build()?;
+    /// let limits = MessageLimits::from(&client.market().risk_limits(None)?);
+    /// let stream = client.stream().limits(limits).subscribe(Channel::bbo(["BTC/USDT"])).connect()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn limits(mut self, limits: MessageLimits) -> Self {
         self.session.limits = limits;
         self
@@ -161,7 +171,8 @@ impl StreamBuilder {
 
     /// Shows every raw text, sent and received, to a function, with the time in UTC nanoseconds.
     ///
-    /// The function is called on the stream's thread: what it does delays the stream. Defaults to none.
+    /// The function is called on the stream's thread, and with a request on that of its caller; never on two at once. What
+    /// it does delays the stream. Defaults to none.
     pub fn tap(mut self, look: impl FnMut(Direction, &str, u64) + Send + 'static) -> Self {
         self.tap = Some(Box::new(look));
         self
