@@ -71,6 +71,7 @@ mod symbol;
 mod text;
 #[cfg(feature = "rustls")]
 mod tls;
+mod tracker;
 mod ws;
 
 pub use book::{BookChange, BookStatus, OrderBook, StaleReason};
@@ -94,6 +95,10 @@ pub use rules::{Change, Criterion, Fitted, Required, Rules, Violation};
 pub use rust_decimal::Decimal;
 pub use settle::{Settled, SettledCancel};
 pub use symbol::{Asset, OrderId, Symbol};
+pub use tracker::{
+    BalanceChange, Contradiction, ContradictionKind, Fill, OrderStage, RepairFailed, TrackedBalance, TrackedOrder,
+    TrackerEvent, Transition,
+};
 pub use ws::wire::{AuthAck, Message, Refused, RequestAnswer, SubAck};
 pub use ws::{
     Authentication, Channel, CloseReason, Direction, Event, Iter, Lag, MessageLimits, Outage, Reply, Stream,
