@@ -96,8 +96,8 @@ pub use rust_decimal::Decimal;
 pub use settle::{Settled, SettledCancel};
 pub use symbol::{Asset, OrderId, Symbol};
 pub use tracker::{
-    BalanceChange, Contradiction, ContradictionKind, Fill, OrderStage, RepairFailed, TrackedBalance, TrackedOrder,
-    TrackerEvent, Transition,
+    AccountSnapshot, BalanceChange, CancelOnDrop, Contradiction, ContradictionKind, Fill, OrderStage, Placing,
+    RepairFailed, Stopped, TrackedBalance, TrackedOrder, Tracker, TrackerEvent, TrackerHandle, Transition,
 };
 pub use ws::wire::{AuthAck, Message, Refused, RequestAnswer, SubAck};
 pub use ws::{

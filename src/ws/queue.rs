@@ -11,7 +11,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::event::{CloseReason, Event, Lag};
+use super::pending::Token;
 use super::stats::Counters;
+use super::wire::Message;
+use crate::error::Result as Outcome;
+
+/// What waits for the consumer. A plain stream has nothing but events.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    Event(Event),
+    /// The answer to a request that was to come in its place among the events.
+    Answer(Token, Outcome<Message>),
+    /// Somebody wants the consumer to look up.
+    Knock,
+}
 
 /// Makes the two ends. `resume` is called when the consumer has taken a marker.
 pub(crate) fn queue(
@@ -37,7 +50,7 @@ struct Shared {
 
 /// The thread's end.
 pub(crate) struct EventSender {
-    sender: mpsc::Sender<Event>,
+    sender: mpsc::Sender<Delivery>,
     shared: Arc<Shared>,
     bound: usize,
     /// While a marker is in the channel: the newest of what was dropped, for channels where only that matters.
@@ -78,8 +91,15 @@ impl EventSender {
         }
     }
 
+    /// Delivers what is no event.
+    pub(crate) fn deliver(&self, delivery: Delivery) {
+        if self.sender.send(delivery).is_err() {
+            log::trace!("nobody listens any more");
+        }
+    }
+
     fn put(&self, event: Event) {
-        match self.sender.send(event) {
+        match self.sender.send(Delivery::Event(event)) {
             Ok(()) => self.shared.counters.put(),
             Err(_) => log::trace!("nobody listens any more"),
         }
@@ -88,7 +108,7 @@ impl EventSender {
 
 /// The consumer's end.
 pub(crate) struct EventReceiver {
-    receiver: mpsc::Receiver<Event>,
+    receiver: mpsc::Receiver<Delivery>,
     shared: Arc<Shared>,
     resume: Box<dyn Fn() + Send + Sync>,
     ended: AtomicBool,
@@ -96,21 +116,44 @@ pub(crate) struct EventReceiver {
 
 impl EventReceiver {
     pub(crate) fn recv(&self) -> Result<Event, RecvError> {
-        self.receiver.recv().map(|event| self.taken(event)).or_else(|RecvError| self.last().ok_or(RecvError))
+        loop {
+            if let Delivery::Event(event) = self.take(self.receiver.recv())? {
+                return Ok(event);
+            }
+        }
     }
 
     pub(crate) fn try_recv(&self) -> Result<Event, TryRecvError> {
-        self.receiver.try_recv().map(|event| self.taken(event)).or_else(|e| match e {
-            TryRecvError::Disconnected => self.last().ok_or(e),
-            TryRecvError::Empty => Err(e),
-        })
+        loop {
+            if let Delivery::Event(event) = self.take(self.receiver.try_recv())? {
+                return Ok(event);
+            }
+        }
     }
 
     pub(crate) fn recv_timeout(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
-        self.receiver.recv_timeout(timeout).map(|event| self.taken(event)).or_else(|e| match e {
-            RecvTimeoutError::Disconnected => self.last().ok_or(e),
-            RecvTimeoutError::Timeout => Err(e),
+        loop {
+            if let Delivery::Event(event) = self.recv_delivery(Some(timeout))? {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// The next of whatever there is, waited for no longer than that.
+    pub(crate) fn recv_delivery(&self, timeout: Option<Duration>) -> Result<Delivery, RecvTimeoutError> {
+        self.take(match timeout {
+            Some(timeout) => self.receiver.recv_timeout(timeout),
+            None => self.receiver.recv().map_err(|RecvError| RecvTimeoutError::Disconnected),
         })
+    }
+
+    fn take<E: Ended>(&self, received: Result<Delivery, E>) -> Result<Delivery, E> {
+        match received {
+            Ok(Delivery::Event(event)) => Ok(Delivery::Event(self.taken(event))),
+            Ok(other) => Ok(other),
+            Err(e) if e.is_end() => self.last().map(Delivery::Event).ok_or(e),
+            Err(e) => Err(e),
+        }
     }
 
     /// `Closed` comes last even where the thread could not say it.
@@ -134,6 +177,29 @@ impl EventReceiver {
             _ => {}
         }
         event
+    }
+}
+
+/// Whether a failure to receive says that the other end is gone.
+trait Ended {
+    fn is_end(&self) -> bool;
+}
+
+impl Ended for RecvError {
+    fn is_end(&self) -> bool {
+        true
+    }
+}
+
+impl Ended for TryRecvError {
+    fn is_end(&self) -> bool {
+        *self == Self::Disconnected
+    }
+}
+
+impl Ended for RecvTimeoutError {
+    fn is_end(&self) -> bool {
+        *self == Self::Disconnected
     }
 }
 

@@ -24,7 +24,7 @@ use super::backoff::{Attempts, Backoff, BackoffConfig};
 use super::channel::Topic;
 use super::event::{CloseReason, Event};
 use super::pending::Token as Waiter;
-use super::queue::{EventReceiver, EventSender, queue};
+use super::queue::{Delivery, EventReceiver, EventSender, queue};
 use super::session::{AuthHeaders, Command, Identity, Now, Output, Request, Session, SessionConfig};
 use super::stats::Counters;
 use super::tap::{Direction, Tap};
@@ -83,8 +83,10 @@ pub(crate) fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 /// What reaches the thread.
 enum Inbox {
     Command(Command),
-    /// A request, and who waits for its answer.
-    Request(Request, mpsc::Sender<Result<Answer>>),
+    /// A request, and who waits for its answer: the consumer, where nobody else does.
+    Request(Request, Option<mpsc::Sender<Result<Answer>>>),
+    /// Make the consumer look up.
+    Knock,
     /// The addresses of the host's name, for the attempt of this number.
     Resolved(u64, io::Result<Vec<SocketAddr>>),
     /// The consumer has caught up.
@@ -118,8 +120,26 @@ impl Remote {
     pub(crate) fn request(&self, make: impl FnOnce(Waiter) -> Request) -> Result<mpsc::Receiver<Result<Answer>>> {
         let (sender, receiver) = mpsc::channel();
         let request = make(Waiter(self.requests.fetch_add(1, Ordering::Relaxed)));
-        self.post(Inbox::Request(request, sender))?;
+        self.post(Inbox::Request(request, Some(sender)))?;
         Ok(receiver)
+    }
+
+    /// Sends a request whose one answer comes to the consumer, in its place among the events.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the thread has ended.
+    pub(crate) fn request_in_place(&self, make: impl FnOnce(Waiter) -> Request) -> Result<Waiter> {
+        let token = Waiter(self.requests.fetch_add(1, Ordering::Relaxed));
+        self.post(Inbox::Request(make(token), None))?;
+        Ok(token)
+    }
+
+    /// Makes the consumer look up.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the thread has ended.
+    pub(crate) fn knock(&self) -> Result<()> {
+        self.post(Inbox::Knock)
     }
 
     fn post(&self, message: Inbox) -> Result<()> {
@@ -276,9 +296,14 @@ impl Driver {
                 }
                 Output::Deliver(event) => self.deliver(event),
                 Output::Answer(token, answer) => {
-                    // Who has dropped the reply does not want it.
-                    if self.waiters.remove(&token).is_some_and(|waiter| waiter.send(answer).is_err()) {
-                        log::debug!("nobody waits for an answer that came");
+                    match self.waiters.remove(&token) {
+                        Some(waiter) => {
+                            // Who has dropped the reply does not want it.
+                            if waiter.send(answer).is_err() {
+                                log::debug!("nobody waits for an answer that came");
+                            }
+                        }
+                        None => self.events.deliver(Delivery::Answer(token, answer)),
                     }
                 }
                 Output::ResetIfUnsent if self.unflushed => {
@@ -321,10 +346,13 @@ impl Driver {
             match self.commands.try_recv() {
                 Ok(Inbox::Command(command)) => self.session.command(command, self.now()),
                 Ok(Inbox::Request(request, waiter)) => {
-                    self.waiters.insert(request.token, waiter);
+                    if let Some(waiter) = waiter {
+                        self.waiters.insert(request.token, waiter);
+                    }
                     self.session.command(Command::Request(request), self.now());
                 }
                 Ok(Inbox::Resume) => self.events.resume(),
+                Ok(Inbox::Knock) => self.events.deliver(Delivery::Knock),
                 Ok(Inbox::Resolved(number, addresses)) if number == self.attempt => {
                     let now = self.began.elapsed();
                     if let Link::Attempt(attempt) = &mut self.link {

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::sandbox::engine::{Change, Event, Fixed, OrderType, OrderUpdate, Side};
+use crate::sandbox::engine::{Change, Event, Fixed, Order, OrderType, OrderUpdate, Side};
 use crate::{Asset, OrderId};
 
 /// How far back it reaches, ms: 7 days.
 pub(super) const REACH: u64 = 7 * 86_400_000;
 /// Entries that are kept, at most; beyond them it reaches less far.
 const MAX_ENTRIES: usize = 50_000;
+
+/// Changes of orders that are kept, at most.
+const MAX_CHANGES: usize = 20_000;
 
 /// One asset's change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub(super) struct Journal {
     past: Snapshot,
     /// Before this time there is no telling what was when.
     begin: u64,
+    /// Orders as they were after each change, oldest first.
+    changes: VecDeque<Order>,
 }
 
 /// Balances after the entry of this number, of the assets that there is any of.
@@ -66,9 +71,15 @@ impl Snapshot {
 }
 
 impl Journal {
-    /// Takes note of an event of the account, if it moved a balance. `cause`: what a change is called that no order
+    /// Takes note of an event of the account, if it changed an order or moved a balance. `cause`: what a change is called that no order
     /// caused.
     pub(super) fn note(&mut self, event: &Event, cause: &'static str) {
+        if let Event::Order(update) = event {
+            self.changes.push_back(update.order.clone());
+            if self.changes.len() > MAX_CHANGES {
+                self.changes.pop_front();
+            }
+        }
         let entry = match event {
             Event::Order(update) => filled(update),
             Event::Balance(update) if !update.delta.is_zero() => {
@@ -85,6 +96,11 @@ impl Journal {
             self.begin = first.time + 1;
             self.past.apply(&first);
         }
+    }
+
+    /// Orders as they were after each of their last changes, oldest first.
+    pub(super) fn changes(&self) -> impl Iterator<Item = &Order> {
+        self.changes.iter()
     }
 
     /// The balances at a time; `None` when that is too long ago.
