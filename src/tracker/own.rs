@@ -139,6 +139,9 @@ impl State {
                 own.inquiry = Doubt::Asking { began: now, inquiry: Box::new(inquiry), asked: None, wake: now };
             }
             let Doubt::Asking { began, inquiry, asked: None, wake } = &mut own.inquiry else { continue };
+            if *wake > now {
+                continue;
+            }
             match inquiry.next(now.saturating_sub(*began), is_sure) {
                 Next::Wait(until) => *wake = *began + until,
                 Next::Ask(question) => {

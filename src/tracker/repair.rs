@@ -62,6 +62,8 @@ pub(super) struct Repair {
     again: Vec<(Duration, Query)>,
     held: Vec<Held>,
     rows: Vec<OrderState>,
+    /// What the history says, which is less: it is used where nothing else is said.
+    history: Vec<OrderState>,
     /// The orders that the list of open ones has.
     open: BTreeSet<OrderId>,
     /// The smallest number in the list of ended ones.
@@ -100,6 +102,7 @@ impl Repair {
                 match query {
                     Query::Open => self.open = rows.iter().map(|row| row.order_id).collect(),
                     Query::Recent => self.reach = rows.iter().map(|row| row.seqnum).min(),
+                    Query::History { .. } => return self.history = rows,
                     _ => {}
                 }
                 self.rows.extend(rows);
@@ -160,13 +163,14 @@ impl State {
             }
             Step::Lists | Step::History => {
                 let repair = &*repair;
-                let in_doubt: Vec<OrderId> = self
-                    .orders
-                    .values()
-                    .filter(|entry| !entry.order.stage.is_ended())
-                    .map(|entry| entry.order.order_id)
+                let not_ended = self.orders.values().map(|entry| &entry.order).filter(|order| !order.stage.is_ended());
+                let passed = repair.history.iter().filter(|row| row.seqnum > newest).map(|row| row.order_id);
+                let in_doubt: BTreeSet<OrderId> = not_ended
+                    .map(|order| order.order_id)
+                    .chain(passed)
                     .filter(|id| !repair.open.contains(id) && !repair.has_ended(*id))
                     .collect();
+                let in_doubt: Vec<OrderId> = in_doubt.into_iter().collect();
                 (Step::Orders, in_doubt.chunks(IDS_AT_ONCE).map(|ids| Query::Status(ids.to_vec())).collect())
             }
             Step::Orders => (Step::Balances, vec![Query::Balances]),
@@ -184,12 +188,14 @@ impl State {
     }
 
     /// Tells what was missed and what was kept, in the order of the numbers.
-    fn join(&mut self, repair: Repair) {
+    fn join(&mut self, mut repair: Repair) {
         enum Said {
             Row(OrderState),
             Held(Held),
         }
         let newest = self.newest;
+        // Of two that say the same the first is taken.
+        repair.rows.append(&mut repair.history);
         let heard: BTreeMap<OrderId, u64> =
             repair.held.iter().rev().filter_map(Held::order).map(|told| (told.order_id, told.seqnum)).collect();
         let told: BTreeSet<(OrderId, u64)> =
