@@ -158,7 +158,7 @@ impl Exchange {
         Said::Orders(match query {
             Query::Open => self.open(),
             // A short list, so that it does not always reach back.
-            Query::Recent => self.ended(0).into_iter().take(4).collect(),
+            Query::Recent => self.ended(0).into_iter().take(2).collect(),
             // It does not tell fees.
             Query::History { since } => {
                 self.ended(*since).into_iter().map(|order| OrderState { cum_fee: None, ..order }).collect()
@@ -259,6 +259,10 @@ impl World {
                     self.contradictions.push(contradiction.kind);
                 }
                 Output::Tell(TrackerEvent::Live { .. }) => self.lives += 1,
+                Output::Tell(TrackerEvent::Balance(change)) => {
+                    let before = change.before.map(|before| before.seqnum);
+                    assert!(before <= Some(change.balance.seqnum), "no balance goes back: {change:?}");
+                }
                 Output::Tell(_) => {}
                 Output::Ask(id, query @ (Query::Recent | Query::History { .. } | Query::Time)) => {
                     self.rest.push_back((id, query));
