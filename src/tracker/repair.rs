@@ -190,7 +190,7 @@ impl State {
     /// Tells what was missed and what was kept, in the order of the numbers.
     fn join(&mut self, mut repair: Repair) {
         enum Said {
-            Row(OrderState),
+            Row(Box<OrderState>),
             Held(Held),
         }
         let newest = self.newest;
@@ -221,7 +221,7 @@ impl State {
                 Some(Some(last)) => row.seqnum >= last,
             };
             if is_news && !told.contains(&(row.order_id, row.seqnum)) {
-                said.push(Said::Row(row));
+                said.push(Said::Row(Box::new(row)));
             }
         }
         said.extend(repair.held.into_iter().map(Said::Held));
@@ -235,7 +235,7 @@ impl State {
             let before = self.transitions;
             match said {
                 Said::Row(row) => {
-                    self.set_order(row, How { received: None, recovered: true });
+                    self.set_order(*row, How { received: None, recovered: true });
                     recovered += self.transitions - before;
                 }
                 Said::Held(Held::Order(told, received)) => {
