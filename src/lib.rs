@@ -26,6 +26,9 @@
 //! **The book**: an [`OrderBook`] joins the snapshot and the changes that follow it, and is either true or says that it
 //! is not.
 //!
+//! **The account**: a [`Tracker`] keeps orders and balances true across broken connections, and knows an order from the
+//! moment it is sent; [`stop`](TrackerHandle::stop) and [`CancelOnDrop`] leave nothing open.
+//!
 //! **Errors**: every failure is an [`Error`], which says whether the exchange may have acted
 //! ([`Error::may_have_executed`]) and whether asking again can help ([`Error::is_retryable`]). What is refused here is
 //! refused before anything is sent.
@@ -94,6 +97,7 @@ pub use rest::{
 pub use rules::{Change, Criterion, Fitted, Required, Rules, Violation};
 pub use rust_decimal::Decimal;
 pub use settle::{Settled, SettledCancel};
+pub use sign::Signature;
 pub use symbol::{Asset, OrderId, Symbol};
 pub use tracker::{
     AccountSnapshot, BalanceChange, CancelOnDrop, Contradiction, ContradictionKind, Fill, OrderStage, Placing,
@@ -104,6 +108,15 @@ pub use ws::{
     Authentication, Channel, CloseReason, Direction, Event, Iter, Lag, MessageLimits, Outage, Reply, Stream,
     StreamBuilder, StreamHandle, StreamStats, SubscriptionFailed, Timed, Undecodable, Unknown,
 };
+
+// For the fuzz targets alone; no part of the crate's API.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz {
+    #[cfg(feature = "sandbox")]
+    pub use crate::sandbox::Fuzzed as Sandbox;
+    pub use crate::ws::fuzz_session as session;
+}
 
 /// The examples of the README, compiled and run.
 #[cfg(doctest)]

@@ -210,6 +210,71 @@ fn rest_answers_what_the_stream_does_not() {
 }
 
 #[test]
+fn what_cannot_be_read_is_told_and_looked_up() {
+    let sandbox = Sandbox::start().unwrap();
+    let tracker = live(&sandbox);
+    let id = tracker.place(&order()).unwrap();
+    let _ = (transition(&tracker), transition(&tracker));
+    // The order's end comes broken.
+    let lost = sandbox.inject(Fault::LoseMessage.at("order:*"));
+    sandbox.user().cancel(id).unwrap();
+    assert_eq!(lost.hits(), 1);
+    let broken = r#"{"m":"order","accountId":"x","ac":"CASH","data":{"sn":1}}"#;
+    sandbox.sessions().iter().for_each(|session| session.send_text(broken));
+    let mut undecodable = false;
+    loop {
+        match tracker.recv_timeout(PATIENCE).unwrap() {
+            TrackerEvent::Stream(event) => undecodable |= matches!(*event, Event::Undecodable(_)),
+            TrackerEvent::Order(transition) => {
+                assert_eq!((transition.order.stage, transition.recovered), (OrderStage::Canceled, true));
+                break;
+            }
+            _ => {}
+        }
+    }
+    assert!(undecodable);
+    // And when the program asks for it.
+    sandbox.inject(Fault::LoseMessage.at("order:*"));
+    sandbox.user().fund(CASH, "ETH", 1).unwrap();
+    wait_for("live", || tracker.is_live().then_some(()));
+    tracker.refresh();
+    same(&tracker.handle(), sandbox.user());
+}
+
+#[test]
+fn each_account_has_its_own_tracker() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox);
+    let cash = live(&sandbox);
+    let margin = client.stream().track(AccountCategory::Margin).unwrap();
+    assert!(margin.wait_live(PATIENCE));
+    let id = sandbox.user().place(&OrderRequest::buy("BTC/USDT", "0.01").limit("10000").margin()).unwrap();
+    assert_eq!(transition(&margin).order.order_id, id);
+    assert!(cash.orders().is_empty());
+    let usdt = margin.balance("USDT".try_into().unwrap()).unwrap();
+    let truth = sandbox.user().balance(AccountCategory::Margin, "USDT").unwrap();
+    assert_eq!((usdt.total, usdt.available), (truth.total, truth.available));
+    assert_eq!((usdt.borrowed, usdt.interest), (Some(truth.borrowed), Some(truth.interest)));
+    let other = client.stream().subscribe(bitmax::Channel::bbo(["BTC/USDT"])).track(CASH);
+    assert!(matches!(other, Err(Error::InvalidInput(e)) if e.field() == "ch"));
+}
+
+#[test]
+fn ending_does_not_wait_for_rest() {
+    let sandbox = Sandbox::start().unwrap();
+    sandbox.inject(Fault::LoseAnswer.at("GET */order/hist/current").always());
+    let hour = Duration::from_secs(3600);
+    let settings = Client::builder(sandbox.endpoint()).credentials(sandbox.credentials());
+    let tracker = track(&settings.read_timeout(hour).call_timeout(hour).build().unwrap());
+    let (done, is_done) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        drop(tracker);
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(PATIENCE).unwrap();
+}
+
+#[test]
 fn a_repair_that_fails_is_told_and_tried_again() {
     let sandbox = Sandbox::start().unwrap();
     sandbox.inject(Fault::Refuse(bitmax::sandbox::Reply::new(404)).at("GET */order/hist/current").times(2));

@@ -5,7 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use bitmax::sandbox::SandboxError;
-use bitmax::{Error, InvalidInput};
+use bitmax::{Error, InvalidInput, OrderId};
 use serde_json::{Map, Value, json};
 
 /// Why a command failed.
@@ -16,6 +16,10 @@ pub(crate) enum Failure {
     Usage(String),
     /// The embedded exchange did not start.
     Sandbox(SandboxError),
+    /// The order never arrived.
+    Absent,
+    /// Whether the exchange has the order could not be found out.
+    Unknown(OrderId, Error),
     /// Standard output is gone.
     Output(io::Error),
 }
@@ -31,6 +35,8 @@ impl Failure {
             Self::Call(e) => (e.kind(), status(e), e.may_have_executed()),
             Self::Usage(_) => ("usage", 2, false),
             Self::Sandbox(_) => ("sandbox", 3, false),
+            Self::Absent => ("absent", 3, false),
+            Self::Unknown(..) => ("unknown", 3, true),
             // The reader has what it wanted.
             Self::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
             Self::Output(_) => ("output", 3, false),
@@ -74,6 +80,8 @@ impl Failure {
             },
             Self::Usage(message) => message.clone(),
             Self::Sandbox(e) => e.to_string(),
+            Self::Absent => "the order never arrived, and will not".to_owned(),
+            Self::Unknown(order_id, e) => format!("the order may have been placed ({e}): ask for {order_id} later"),
             Self::Output(e) => format!("cannot write: {e}"),
         }
     }

@@ -43,8 +43,9 @@ impl IdRule {
 }
 
 impl Account {
-    /// Places an order and finds out what became of it even if the answer is lost. It is sent once, in the exchange's
-    /// own time for that order; where no answer comes, the exchange is asked for the id that the order has if it is
+    /// Places an order and finds out what became of it even if the answer is lost. It is sent once, for
+    /// which it has the [time of one call](crate::ClientBuilder::call_timeout) and at most half of that until the
+    /// deadline; where no answer comes, the exchange is asked for the id that the order has if it is
     /// there, then also for open and recent orders, again and again until it shows, until it is certain that it never
     /// will, or until the deadline.
     ///
@@ -89,7 +90,10 @@ impl Account {
 
         let account = self.until(deadline);
         let mut sent = None;
-        let (error, duplicate) = match account.send_order(order, |id, time| sent = Some((id, time))) {
+        let (error, duplicate) = match account
+            .until(halfway(deadline))
+            .send_order(order, |id, time| sent = Some((id, time)))
+        {
             Ok(answer) => match answer.info {
                 Outcome::Ack(ack) => return Ok(Settled::Placed { order_id: ack.order_id, order: None }),
                 Outcome::Accept(order) | Outcome::Done(order) => return Ok(placed(order)),
@@ -136,7 +140,7 @@ impl Account {
     /// Where nothing was sent: as all calls, see [`Account`].
     pub fn cancel_settled(&self, cancel: &CancelOrder, deadline: Instant) -> Result<SettledCancel> {
         let account = self.until(deadline);
-        let error = match account.cancel(cancel) {
+        let error = match account.until(halfway(deadline)).cancel(cancel) {
             Ok(None) => return Ok(SettledCancel::Taken(None)),
             Ok(Some(answer)) => match answer.info {
                 Outcome::Ack(_) => return Ok(SettledCancel::Taken(None)),
@@ -213,6 +217,12 @@ impl Account {
         let info = self.client.market().exchange_info(now)?;
         Ok(u64::try_from(info.request_receive_at).unwrap_or_default())
     }
+}
+
+/// Half of the time is for sending at the most, so that there is some left to ask in.
+fn halfway(deadline: Instant) -> Instant {
+    let now = Instant::now();
+    now + deadline.saturating_duration_since(now) / 2
 }
 
 fn placed(order: Box<Order>) -> Settled {

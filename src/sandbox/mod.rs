@@ -48,9 +48,8 @@ mod control;
 pub mod engine;
 mod exchange;
 mod faults;
-// Public for the fuzz targets only; no part of the crate's API.
-#[doc(hidden)]
-pub mod fuzzing;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod http;
 mod limits;
 mod market;
@@ -75,6 +74,9 @@ pub use control::{InjectedFault, StreamSession};
 pub use engine::{Commission, OrderStatus, OrderType, Side, TimeInForce};
 use exchange::Exchange;
 pub use faults::{Break, Fault, Reply, Rule};
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use fuzz::Fuzzed;
 pub use limits::{StreamLimits, Threshold};
 pub use product::ProductOptions;
 use replay::Recording;

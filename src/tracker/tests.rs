@@ -59,6 +59,7 @@ fn assets(symbol: Symbol) -> [Asset; 2] {
 
 /// What the server sends.
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "a handful of them")]
 enum Down {
     Order(OrderState),
     Balance(BalanceState),
@@ -531,10 +532,10 @@ fn live(open: Vec<OrderState>) -> World {
     world
 }
 
-fn told(
-    world: &mut World,
-    message: OrderState,
-) -> (Vec<(Option<OrderStage>, OrderStage, bool)>, Vec<ContradictionKind>) {
+/// From where, to where, and whether it is recovered.
+type Step = (Option<OrderStage>, OrderStage, bool);
+
+fn told(world: &mut World, message: OrderState) -> (Vec<Step>, Vec<ContradictionKind>) {
     world.state.order(message, 1);
     world.drain();
     let log = std::mem::take(&mut world.log);

@@ -28,6 +28,8 @@ pub use reply::Reply;
 pub(crate) use request::{placed, rows};
 pub use session::Authentication;
 pub(crate) use session::Identity as StreamIdentity;
+#[cfg(fuzzing)]
+pub use session::fuzz_session;
 pub(crate) use socket::{Answer as StreamAnswer, Shared as StreamShared, Target};
 pub use stats::StreamStats;
 pub use stream::{Iter, Stream, StreamBuilder, StreamHandle};

@@ -15,20 +15,24 @@
 //! [outputs](Session::output) until nothing is left, then waits for the socket, a command, or the
 //! [deadline](Session::deadline), whichever is first.
 
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod identity;
+mod interface;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde_json::value::RawValue;
-
+#[cfg(fuzzing)]
+pub use fuzz::fuzz_session;
 pub use identity::Authentication;
-pub(crate) use identity::{AuthHeaders, Identity, Secret};
+pub(crate) use identity::{AuthHeaders, Identity};
+pub(crate) use interface::{Command, Now, Output, Request, SessionConfig};
 
 use super::backoff::Backoff;
 use super::channel::Topic;
 use super::event::{CloseReason, Event, Outage, SubscriptionFailed, Timed, Undecodable, Unknown};
-use super::limits::{Budget, Kind, MessageLimits};
+use super::limits::{Budget, Kind};
 use super::pending::{Pending, Token};
 use super::stats::Measured;
 use super::subscriptions::{self, Subscriptions};
@@ -36,102 +40,6 @@ use super::wire::{self, Message, Outgoing};
 use crate::error::{DecodeError, Error, Refusal, Timeout};
 use crate::model::{Depth, DepthKind, TradesKind};
 use crate::symbol::Symbol;
-
-/// When something happens.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Now {
-    /// Since a time that is the same for all sessions of a client.
-    pub(crate) at: Duration,
-    /// UTC nanoseconds by this machine's clock.
-    pub(crate) wall: u64,
-}
-
-/// The session's times and limits.
-#[derive(Debug, Clone)]
-pub(crate) struct SessionConfig {
-    /// From the beginning of an attempt to the server's greeting, authentication included.
-    pub(crate) connect_timeout: Duration,
-    /// Silence after which a `ping` is sent.
-    pub(crate) ping_after: Duration,
-    /// Silence after which the connection is given up.
-    pub(crate) dead_after: Duration,
-    /// How long the answer to a subscription or a snapshot may take.
-    pub(crate) answer_timeout: Duration,
-    /// Attempts in a row to connect again; 0 gives up when the connection breaks.
-    pub(crate) max_retries: u32,
-    /// Whether the first attempt of all is tried again when it fails.
-    pub(crate) retry_first: bool,
-    pub(crate) limits: MessageLimits,
-}
-
-impl Default for SessionConfig {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(10),
-            ping_after: Duration::from_secs(15),
-            dead_after: Duration::from_secs(30),
-            answer_timeout: Duration::from_secs(10),
-            max_retries: u32::MAX,
-            retry_first: false,
-            limits: MessageLimits::default(),
-        }
-    }
-}
-
-/// What the program wants of the session.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Subscribe(Vec<Topic>),
-    Unsubscribe(Vec<Topic>),
-    /// One snapshot of a book, delivered as an event; asked for until it comes.
-    Snapshot(Symbol),
-    /// A request, which gets exactly one [`Output::Answer`].
-    Request(Request),
-    /// Ask for a sign of life now.
-    Ping,
-    Close,
-}
-
-/// A request with one answer. It is sent now or never.
-#[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) token: Token,
-    pub(crate) kind: Kind,
-    pub(crate) action: &'static str,
-    pub(crate) account: Option<Box<str>>,
-    /// The order's own id, where it has one; else the session gives the message one.
-    pub(crate) id: Option<Box<str>>,
-    /// For a snapshot, whose answer has no id: what it is of.
-    pub(crate) snapshot: Option<(DepthKind, Symbol)>,
-    pub(crate) args: Box<RawValue>,
-    /// How long the answer may take.
-    pub(crate) timeout: Duration,
-}
-
-/// What the session wants done.
-#[derive(Debug)]
-pub(crate) enum Output {
-    /// Begin to connect, with the headers of the authentication.
-    Connect(Option<AuthHeaders>),
-    /// Send a text.
-    Send(String),
-    /// Send a text that nobody else may see.
-    SendSecret(Secret),
-    /// Deliver an event.
-    Deliver(Event),
-    /// End a request.
-    Answer(Token, Result<Message, Error>),
-    /// Drop the connection if something is written that the network has not taken: it must not arrive late.
-    ResetIfUnsent,
-    /// The exchange's clock is so many milliseconds ahead of this machine's.
-    Clock(i64),
-    /// A ping was answered.
-    Measured(Measured),
-    /// Drop the connection, or the attempt at one.
-    HangUp,
-    /// All is over: close the connection politely.
-    Finish,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
@@ -399,6 +307,9 @@ impl Session {
 
     /// The server sent binary data, which the protocol does not know.
     pub(crate) fn binary(&mut self, bytes: &[u8], now: Now) {
+        if !matches!(self.state, State::Greeting { .. } | State::Authenticating { .. } | State::Ready { .. }) {
+            return;
+        }
         let text = String::from_utf8_lossy(bytes).into_owned();
         self.heard(now);
         let error = DecodeError::shape("binary data", &text);

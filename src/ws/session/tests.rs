@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::*;
 use crate::ws::backoff::{Attempts, BackoffConfig};
 use crate::ws::channel::Channel;
+use crate::ws::limits::MessageLimits;
 use crate::{Code, Credentials};
 
 const GREETING: &str = r#"{"m":"connected","type":"unauth"}"#;
@@ -426,6 +427,7 @@ fn closing_is_the_end_in_every_state() {
         world.wants(Command::Close);
         world.wants(Command::Close);
         world.says(GREETING);
+        world.session.binary(b"late", world.now());
         world.breaks();
         world.passes(secs(1000));
         assert_eq!(world.log(), ["Closed(Requested)"]);
@@ -443,7 +445,7 @@ fn private(way: Authentication) -> World {
 
 fn auth(t: u64, ack: &str) -> String {
     let signer = Credentials::new("the-key", "secret").unwrap();
-    let signature = signer.signer().sign(t, "stream");
+    let signature = signer.sign(t, "stream");
     format!(r#"> {{"op":"auth","id":"auth","t":{t},"key":"the-key","sig":"{}"{ack}}}"#, signature.as_str())
 }
 
@@ -711,7 +713,62 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// A line of the fuzz target's input.
+fn line() -> impl Strategy<Value = String> {
+    const FIXTURES: [&str; 8] = [
+        include_str!("../../../tests/fixtures/ws/order.json"),
+        include_str!("../../../tests/fixtures/ws/error.json"),
+        include_str!("../../../tests/fixtures/ws/auth-err.json"),
+        include_str!("../../../tests/fixtures/ws/auth-ok.json"),
+        include_str!("../../../tests/fixtures/ws/disconnected.json"),
+        include_str!("../../../tests/fixtures/ws/depth-snapshot.json"),
+        include_str!("../../../tests/fixtures/ws/place-order-ack.json"),
+        include_str!("../../../tests/fixtures/ws/pong.json"),
+    ];
+    prop_oneof![
+        4 => Just("U".to_owned()),
+        4 => Just(GREETING.to_owned()),
+        1 => Just("B".to_owned()),
+        4 => Just("K".to_owned()),
+        1 => Just("P".to_owned()),
+        1 => Just("C".to_owned()),
+        1 => Just("Nbinary".to_owned()),
+        3 => (0u32..40_000).prop_map(|millis| format!("W{millis}")),
+        3 => "[SX](bbo|trades|order):(A|cash)(/B)?",
+        2 => "R[12]?",
+        1 => Just("DA/B".to_owned()),
+        3 => (0..FIXTURES.len()).prop_map(|n| FIXTURES[n].replace('\n', " ")),
+        1 => (1u32..4, 0u32..300_012).prop_map(|(id, code)| format!(r#"{{"m":"error","id":"{id}","code":{code}}}"#)),
+        1 => "\\PC{0,40}",
+    ]
+}
+
+/// What such inputs have once found.
+#[test]
+fn inputs_that_did_not_hold_do() {
+    for input in [
+        // A private event before the greeting, of a session that awaits to be known by its headers.
+        concat!(
+            "header\nU\n",
+            r#"{"m":"order","accountId":"c","ac":"CASH","data":{"s":"A/B","sn":1,"sd":"Buy","ap":"0","bab":"1","btb":"1","cf":"0","cfq":"0","err":"","fa":"B","orderId":"s16ef210b1a50866943712bfaf1584b","ot":"Market","p":"1","q":"1","qab":"1","qtb":"1","sp":"","st":"New","t":1,"ei":"NULL_VAL"}}"#
+        ),
+        // Binary data that was on its way when the program closed the stream.
+        "U\nC\nN",
+    ] {
+        fuzz::fuzz_session(input);
+    }
+}
+
 proptest! {
+    /// The fuzz target's own properties.
+    #[test]
+    fn any_input_of_the_fuzz_target_holds(
+        way in "(header|message|ready)?",
+        lines in prop::collection::vec(line(), 0..60),
+    ) {
+        fuzz::fuzz_session(&format!("{way}\n{}", lines.join("\n")));
+    }
+
     /// Whatever happens: texts go out on a connection that is up only, every subscription that is wanted is in the
     /// end acknowledged, events come in a sensible order.
     #[test]

@@ -3,11 +3,11 @@
 
 use std::cell::RefCell;
 
-use bitmax::sandbox::fuzzing::Fuzzed;
+use bitmax::fuzz::Sandbox;
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {
-    static EXCHANGE: RefCell<Fuzzed> = RefCell::new(Fuzzed::new());
+    static EXCHANGE: RefCell<Sandbox> = RefCell::new(Sandbox::new());
 }
 
 fuzz_target!(|bytes: &[u8]| {

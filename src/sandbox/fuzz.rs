@@ -1,27 +1,34 @@
-//! Ways in for fuzzing: what clients send, without sockets. No part of the crate's API.
+//! The sandbox under arbitrary input: what clients send, without sockets, and what must hold after it. For the fuzz
+//! targets and for the tests; no part of the crate's API.
+
+#![cfg_attr(test, allow(unreachable_pub, reason = "public for the fuzz targets alone"))]
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use rust_decimal::Decimal;
 
-use super::Sandbox;
-use super::accounts::{Profile, UserIx};
+use super::accounts::{KeyPair, Profile, UserIx};
 use super::engine::Category;
 use super::exchange::Exchange;
-use super::http;
+use super::http::{self, Request};
 use super::sessions::Output;
 use super::visitor::Visitor;
+use super::{Sandbox, Settings};
+use crate::sign::Signer;
 
 const NOW: u64 = 1_700_000_000_000;
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Messages of one input that are heard, at most: so that an input that is large is not slow as well.
 const MAX_MESSAGES: usize = 64;
 
-/// An exchange with a user of some means.
-#[derive(Debug)]
+/// The key of requests that are to be the user's: they are given its key and signature.
+const KEY: &str = "k";
+
+/// An exchange with a user of some means, who has a sub-account.
 pub struct Fuzzed {
     exchange: Exchange,
     user: UserIx,
+    pair: KeyPair,
     now: u64,
 }
 
@@ -34,9 +41,12 @@ impl Default for Fuzzed {
 impl Fuzzed {
     /// A fresh one.
     pub fn new() -> Self {
-        let mut exchange = Exchange::new(Sandbox::builder().settings, NOW);
-        let user = exchange.act(NOW, |accounts, market, now| {
-            let (user, _) = accounts.add_user(market, Profile::default());
+        // Whatever time an order says is near enough.
+        let settings = Settings { acceptance_window: u64::MAX, ..Sandbox::builder().settings };
+        let mut exchange = Exchange::new(settings, NOW);
+        let (user, pair) = exchange.act(NOW, |accounts, market, now| {
+            let (user, pair) = accounts.add_user(market, Profile::default());
+            accounts.add_user(market, Profile { parent: Some(user), ..Profile::default() });
             for (category, asset) in [
                 (Category::Cash, "USDT"),
                 (Category::Cash, "BTC"),
@@ -47,9 +57,9 @@ impl Fuzzed {
                     log::error!("no {asset}: {refusal:?}");
                 }
             }
-            user
+            (user, pair)
         });
-        Self { exchange, user, now: NOW }
+        Self { exchange, user, pair, now: NOW }
     }
 
     /// Takes bytes for requests, one after another, and answers each, until they are none.
@@ -57,7 +67,8 @@ impl Fuzzed {
     /// # Errors
     /// What does not hold.
     pub fn requests(&mut self, mut bytes: &[u8]) -> Result<(), String> {
-        while let Ok(Some((request, used))) = http::parse(bytes) {
+        while let Ok(Some((mut request, used))) = http::parse(bytes) {
+            self.sign(&mut request);
             if request.is_upgrade() && request.upgrade_key().is_ok() {
                 drop(self.exchange.admit(&request, HERE, self.now));
             }
@@ -95,15 +106,26 @@ impl Fuzzed {
                 return Err(format!("{line:?} is not answered"));
             }
         }
-        self.now += 100;
-        self.exchange.advance(self.now);
-        self.exchange.drain();
         self.exchange.close(id);
         self.check()
     }
 
-    /// Whether money is neither made nor lost.
+    /// Makes a request with the key the user's.
+    fn sign(&self, request: &mut Request) {
+        if request.header("x-auth-key") != Some(KEY) {
+            return;
+        }
+        let signature = Signer::new(&self.pair.secret).sign(self.now, prehash(&request.path));
+        request.set_header("x-auth-key", &self.pair.key);
+        request.set_header("x-auth-timestamp", &self.now.to_string());
+        request.set_header("x-auth-signature", signature.as_str());
+    }
+
+    /// Lets time go by. Money is neither made nor lost.
     fn check(&mut self) -> Result<(), String> {
+        self.now += 100;
+        self.exchange.advance(self.now);
+        self.exchange.drain();
         self.exchange.act(self.now, |_, market, _| {
             let engine = market.engine();
             let sound = |asset| engine.supply(asset) == engine.held_by_all(asset) + engine.fees(asset);
@@ -115,22 +137,50 @@ impl Fuzzed {
     }
 }
 
+/// What is signed of a path: the end of it, save for some.
+fn prehash(path: &str) -> &str {
+    let (_, call) = path.split_once("/api/pro/").unwrap_or_default();
+    match call {
+        "v1/spot/fee/info" => "fee",
+        "v1/margin/risk" => "margin/risk",
+        "v2/subuser/subuser-transfer" => "subuser-transfer",
+        "v2/subuser/subuser-transfer-hist" => "subuser-transfer-hist",
+        _ if call.starts_with("data/") => call,
+        _ => ["v1/cash/", "v1/margin/", "v1/spot/", "v1/", "v2/"]
+            .iter()
+            .find_map(|start| call.strip_prefix(start))
+            .unwrap_or(call),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn requests_with_the_key_are_the_user_s() {
+        let mut fuzzed = Fuzzed::new();
+        for path in ["/api/pro/v1/info", "/7/api/pro/v1/margin/risk", "/7/api/pro/v1/cash/order/open"] {
+            let bytes = format!("GET {path} HTTP/1.1\r\nx-auth-key: k\r\n\r\n");
+            let (mut request, _) = http::parse(bytes.as_bytes()).unwrap().unwrap();
+            fuzzed.sign(&mut request);
+            let response = fuzzed.exchange.answer(&request, HERE, &[], fuzzed.now);
+            assert!(response.body.starts_with(b"{\"code\":0,"), "{path}: {}", String::from_utf8_lossy(&response.body));
+        }
+    }
 
     /// The seeds of the fuzz targets, which are no part of the package.
     #[test]
     fn seeds_are_survived() {
         let mut fuzzed = Fuzzed::new();
         let mut count = 0;
-        for target in ["requests", "messages"] {
+        for target in ["sandbox_requests", "sandbox_messages"] {
             let path = format!("{}/fuzz/seeds/{target}", env!("CARGO_MANIFEST_DIR"));
             let Ok(files) = std::fs::read_dir(path) else { return eprintln!("skipped: no seeds") };
             for file in files {
                 let bytes = std::fs::read(file.unwrap().path()).unwrap();
                 let result = match target {
-                    "requests" => fuzzed.requests(&bytes),
+                    "sandbox_requests" => fuzzed.requests(&bytes),
                     _ => [false, true]
                         .into_iter()
                         .try_for_each(|known| fuzzed.messages(&String::from_utf8_lossy(&bytes), known)),

@@ -1,0 +1,10 @@
+//! Any text as each of the answers of REST.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../tests/support/decoder.rs"]
+#[allow(dead_code, reason = "the other target's half")]
+mod decoder;
+
+fuzz_target!(|text: &str| decoder::models(text));
