@@ -256,12 +256,13 @@ impl State {
         }
         self.join_balances(&repair.balances);
         self.begun = true;
+        self.repaired_to = self.newest;
         self.waits.reset();
         self.tell(TrackerEvent::Live { recovered });
     }
 
     /// Whether a message is the first that there is of an order.
-    fn is_birth(&self, told: &OrderState) -> bool {
+    pub(super) fn is_birth(&self, told: &OrderState) -> bool {
         let is_new = self.orders.get(&told.order_id).is_none_or(|entry| entry.order.seqnum.is_none());
         let nothing_traded = told.cum_filled_qty.is_none_or(|filled| filled.is_zero());
         let first = matches!(

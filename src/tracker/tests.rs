@@ -680,3 +680,14 @@ fn ended_orders_are_forgotten_the_oldest_first() {
     assert!(!world.state.orders.contains_key(&OrderId::new("o50").unwrap()));
     assert!(world.state.orders.contains_key(&OrderId::new("o51").unwrap()));
 }
+
+#[test]
+fn an_order_that_ends_while_rest_is_asked_says_that_its_beginning_was_missed() {
+    use Do::{Cancel, Connect, Fill, OwnPlace, Place, Serve};
+    let mut world = World { stream_answers: false, ..World::new() };
+    let before = [Place(0), OwnPlace(0), Place(0), Place(0), Place(0), Place(0), Place(0), Place(0), OwnPlace(0)];
+    let after = [OwnPlace(0), Connect, Place(0), Serve, Fill(1, 1), Cancel(2)];
+    before.iter().chain(&after).for_each(|what| world.act(what));
+    world.settle();
+    world.check();
+}
