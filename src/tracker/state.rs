@@ -111,6 +111,9 @@ pub(super) struct State {
     /// The greatest one that the last repair knew. Messages up to it can still come, where the stream did not answer
     /// its questions.
     pub(super) repaired_to: u64,
+    /// The greatest number in a list of ended orders: later ones may have ended unheard, while REST was asked for the
+    /// rest.
+    pub(super) listed_to: u64,
     /// The latest time that the exchange has told of an order, UTC milliseconds.
     pub(super) latest: u64,
     /// Balances told by messages since the last repair began: they are at least as new as its answer.
@@ -143,6 +146,7 @@ impl State {
             frontier: 0,
             newest: 0,
             repaired_to: 0,
+            listed_to: 0,
             latest: 0,
             heard: BTreeSet::new(),
             doubt: None,
@@ -192,6 +196,11 @@ impl State {
 
     pub(super) fn newest(&self) -> u64 {
         self.newest
+    }
+
+    /// Up to this number every end of an order is known: by messages, which come in order, or from a list.
+    pub(super) fn ends_to(&self) -> u64 {
+        self.frontier.max(self.listed_to)
     }
 
     pub(super) fn balances(&self) -> &BTreeMap<Asset, TrackedBalance> {

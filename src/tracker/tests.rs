@@ -691,3 +691,28 @@ fn an_order_that_ends_while_rest_is_asked_says_that_its_beginning_was_missed() {
     world.settle();
     world.check();
 }
+
+#[test]
+fn an_order_that_ends_between_two_questions_of_a_repair_is_asked_about() {
+    use Do::{Cancel, Connect, Deliver, Drop, Fill, OwnPlace, Place, Rest, RestArrives, RestFails, Serve, Time};
+    let mut world = World { stream_answers: false, ..World::new() };
+    let first = [Connect, Deliver(1), Rest, Rest, RestArrives, RestArrives, Rest, Place(0), RestArrives, OwnPlace(0)];
+    let broken = [Drop, Connect, Deliver(1), Fill(0, 3), RestFails, Fill(0, 7), Rest, Place(0), RestArrives, Place(0)];
+    let between = [Time(78), Place(0), Serve, Place(0), Rest, Fill(4, 1), Cancel(4)];
+    first.iter().chain(&broken).chain(&between).for_each(|what| world.act(what));
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn an_end_between_two_questions_of_a_repair_is_not_taken_for_an_old_one() {
+    use Do::{Cancel, Connect, Deliver, Drop, Fill, OwnPlace, Place, Refresh, Rest, RestArrives, Serve};
+    let mut world = World { stream_answers: false, ..World::new() };
+    let first = [Place(0), Connect, Deliver(1), Fill(0, 3), Fill(0, 4), Rest, RestArrives, Fill(0, 1), Fill(0, 2)];
+    let then = [Rest, RestArrives, OwnPlace(0), Rest, RestArrives, OwnPlace(0), Refresh, OwnPlace(0), Place(0), Rest];
+    let end = [Serve, Place(0), Rest, Cancel(4), Fill(1, 1)];
+    let rest = [RestArrives, RestArrives, Rest, RestArrives, Rest, RestArrives, Drop];
+    first.iter().chain(&then).chain(&end).chain(&rest).for_each(|what| world.act(what));
+    world.settle();
+    world.check();
+}
