@@ -1,0 +1,144 @@
+//! The examples from outside: each is run, against the exchange inside it, and what it prints and how it ends is looked
+//! at; and the parts that they share.
+//!
+//! `cargo test` builds the examples; `cargo test --test examples` alone does not: run `cargo build --examples` before.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+#[path = "../examples/support/calendar.rs"]
+mod calendar;
+#[path = "../examples/support/ladder.rs"]
+mod ladder;
+#[path = "../examples/support/picture.rs"]
+mod picture;
+#[path = "../examples/support/screen.rs"]
+#[allow(dead_code, reason = "nothing is drawn here")]
+mod screen;
+mod support;
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bitmax::model::Depth;
+use bitmax::{Date, OrderBook, Symbol};
+use proptest::prelude::*;
+use support::example;
+
+/// However loaded the machine is, no example takes longer.
+const AT_MOST: Duration = Duration::from_secs(180);
+
+/// A file of a test's own.
+fn file(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("examples-{}-{name}", std::process::id()));
+    drop(std::fs::remove_file(&path));
+    path
+}
+
+/// Runs an example to its end; what it printed.
+fn run(name: &str, args: &[&str]) -> String {
+    let (out, err) = (file(&format!("{name}.out")), file(&format!("{name}.err")));
+    let mut child = Command::new(example(name))
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(std::fs::File::create(&out).unwrap())
+        .stderr(std::fs::File::create(&err).unwrap())
+        .spawn()
+        .unwrap();
+    let end = Instant::now() + AT_MOST;
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > end {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("{name} does not end");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let (out, err) = (std::fs::read_to_string(out).unwrap(), std::fs::read_to_string(err).unwrap());
+    assert!(status.success(), "{name}: {status}\n{out}{err}");
+    assert_eq!(err, "", "{name}");
+    out
+}
+
+#[test]
+fn candles_reads_any_range_and_draws_it() {
+    let (csv, svg) = (file("candles.csv"), file("candles.svg"));
+    let files = ["--csv", csv.to_str().unwrap(), "--svg", svg.to_str().unwrap()];
+    let range = ["BTC/USDT", "60", "--from", "2026-06-01", "--to", "2026-07-01"];
+    let out = run("candles", &[&range[..], &files].concat());
+    assert!(out.starts_with("720 bars of BTC/USDT, 2026-06-01 00:00 to 2026-06-30 23:00 UTC\n"), "{out}");
+    let rows = std::fs::read_to_string(csv).unwrap();
+    let mut rows = rows.lines();
+    assert_eq!(rows.next(), Some("start,time,open,high,low,close,volume"));
+    let starts: Vec<u64> = rows.map(|row| row.split(',').next().unwrap().parse().unwrap()).collect();
+    assert_eq!(starts, (0..720).map(|n| 1_780_272_000_000 + n * 3_600_000).collect::<Vec<u64>>());
+    // The picture of the documentation is this one: made again by `--svg docs/chart.svg` and this range.
+    let drawn = std::fs::read_to_string(svg).unwrap();
+    let kept = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/chart.svg")).unwrap();
+    assert_eq!(drawn, kept);
+}
+
+#[test]
+fn order_book_ends_with_a_ladder() {
+    let svg = file("ladder.svg");
+    let out = run("order_book", &["ETH/USDT", "--levels", "3", "--seconds", "3", "--svg", svg.to_str().unwrap()]);
+    let lines: Vec<&str> = out.lines().collect();
+    // Two lines of head, three asks, the middle, three bids, the summary.
+    assert_eq!(lines.len(), 10, "{out}");
+    assert!(lines[0].starts_with("ETH/USDT ") && lines[5].contains(" spread "), "{out}");
+    let price = |line: &str| line.split_whitespace().next().unwrap().parse::<f64>().unwrap();
+    let prices: Vec<f64> = lines[2..9].iter().map(|line| price(line)).collect();
+    assert!(prices.is_sorted_by(|above, below| above > below), "{out}");
+    assert!(lines[9].ends_with(" changes in 3 s"), "{out}");
+    assert!(std::fs::read_to_string(svg).unwrap().contains("<rect"));
+}
+
+proptest! {
+    #[test]
+    fn days_begin_where_the_calendar_says(day in 0u64..60_000) {
+        let start = day * 86_400_000;
+        let text = calendar::minute(start);
+        let (date, minute) = text.split_once(' ').unwrap();
+        prop_assert_eq!(minute, "00:00");
+        prop_assert_eq!(calendar::start_of(Date::new(date).unwrap()), start);
+        let end = calendar::time(start + 86_399_999);
+        prop_assert_eq!(end, format!("{date} 23:59:59.999"));
+    }
+
+    #[test]
+    fn a_ladder_is_as_wide_as_the_screen_and_no_wider(
+        levels in proptest::collection::vec((1u64..1_000_000, 1u64..1_000_000_000), 1..30),
+        price_scale in 0u32..8,
+        size_scale in 0u32..8,
+        width in 20usize..220,
+    ) {
+        let side = |below: bool| -> Vec<String> {
+            let level = |(price, size): &(u64, u64)| {
+                let price = if below { 1_000_000 - price } else { 1_000_000 + price };
+                let price = bitmax::Decimal::new(i64::try_from(price.max(1)).unwrap(), price_scale);
+                let size = bitmax::Decimal::new(i64::try_from(*size).unwrap(), size_scale);
+                format!(r#"["{price}","{size}"]"#)
+            };
+            levels.iter().map(level).collect()
+        };
+        let depth = format!(
+            r#"{{"m":"depth-snapshot","symbol":"BTC/USDT","data":{{"seqnum":7,"ts":1573069021376,"asks":[{}],"bids":[{}]}}}}"#,
+            side(false).join(","),
+            side(true).join(","),
+        );
+        let mut book = OrderBook::new(Symbol::new("BTC/USDT").unwrap());
+        let depth: Depth = serde_json::from_str(&depth).unwrap();
+        book.apply(&depth).unwrap();
+        let lines = ladder::ladder(&book, 10, width);
+        prop_assert!(book.is_live() && lines.len() > 4);
+        for line in &lines {
+            prop_assert!(line.show(width).chars().count() <= width);
+        }
+        // Where there is room for the figures, the largest size has the longest bar: to the right edge.
+        let widest = lines.iter().map(screen::Line::width).max().unwrap();
+        prop_assert!(width < 70 || widest == width.min(120), "{widest} of {width}");
+        prop_assert!(picture::svg(&lines, width).ends_with("</svg>\n"));
+    }
+}
