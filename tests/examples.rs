@@ -95,6 +95,67 @@ fn order_book_ends_with_a_ladder() {
     assert!(std::fs::read_to_string(svg).unwrap().contains("<rect"));
 }
 
+/// Asserts that these stand in a text, one after another.
+fn in_order(text: &str, parts: &[&str]) {
+    let mut rest = text;
+    for part in parts {
+        let Some((_, after)) = rest.split_once(part) else { panic!("{part:?} is missing, or comes too soon:\n{text}") };
+        rest = after;
+    }
+}
+
+#[test]
+fn place_order_leaves_nothing_open() {
+    let out = run("place_order", &[]);
+    let parts = [
+        "not sent: invalid orderPrice",
+        "orderQty: 0.0123456789 becomes 0.01234",
+        "it needs 370.5702 USDT",
+        "New at 30000",
+        "stream: Canceled, 0 of 0.01234 traded",
+        "stream: Filled, 0.01 of 0.01 traded",
+        " USDT\n4.",
+        "it is there, once",
+        "cancelled",
+        "open orders: 0\n",
+    ];
+    in_order(&out, &parts);
+}
+
+#[test]
+fn account_shows_balances_fees_and_the_ledger() {
+    let out = run("account", &[]);
+    in_order(&out, &["view, trade, transfer", "\nBTC  ", "2.1", "\nfees  ", "\nBTC/USDT", " %", "\nledger of "]);
+    // The trades made 2.1 BTC of 2, and 18.5 ETH of 20; the day may have begun between.
+    in_order(&out, &["\nledger of ", "BTC "]);
+    in_order(&out, &["\nledger of ", "ETH ", "18.5"]);
+}
+
+#[test]
+fn reconnect_mends_each_fault() {
+    let out = run("reconnect", &[]);
+    let parts = [
+        "\n1.",
+        "disconnected: ",
+        "in vain: HTTP status 502",
+        "in vain: HTTP status 502",
+        "reconnected after ",
+        "book: live",
+        "order: ",
+        "\n2.",
+        "book: Stale(Gap ",
+        "book: live",
+        "\n3.",
+        "after 2 answers of 503",
+        "\n4.",
+        "may have executed: true",
+        "placed, once, and that is certain",
+        "open orders: 3\n",
+        "reconnections of the stream: 1\n",
+    ];
+    in_order(&out, &parts);
+}
+
 proptest! {
     #[test]
     fn days_begin_where_the_calendar_says(day in 0u64..60_000) {
