@@ -23,8 +23,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bitmax::sandbox::Sandbox;
-use bitmax::{Channel, Client, Endpoint, Event, OrderBook, Symbol};
+use bitmax::{Client, Endpoint, Symbol};
 use clap::Parser;
+use ladder::ladder;
+use screen::Screen;
 
 #[derive(Parser)]
 #[command(about = "A live order book as a ladder")]
@@ -50,40 +52,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     let Options { symbol, levels, seconds, svg, live } = Options::parse();
     let sandbox = if live { None } else { Some(Sandbox::start()?) };
     let endpoint = sandbox.as_ref().map_or(Endpoint::ASCENDEX, Sandbox::endpoint);
-    let stream = Client::builder(endpoint).build()?.stream().subscribe(Channel::depth([symbol])).connect()?;
+    let stream = Client::builder(endpoint).build()?.stream().connect()?;
 
-    let mut book = OrderBook::new(symbol);
-    // Changes that arrive before it are kept by the book.
-    stream.request_snapshot(symbol)?;
-    let mut screen = screen::Screen::new();
+    // Kept by the stream's own thread, which begins anew whenever the connection or a change is lost.
+    let mut book = stream.book(symbol)?;
+    let mut screen = Screen::new();
     let mut changes = 0;
     let end = Instant::now() + Duration::from_secs(seconds);
-    while let Ok(event) = stream.recv_timeout(end.saturating_duration_since(Instant::now())) {
-        match event {
-            Event::Depth(depth) => {
-                changes += 1;
-                let asked = book.needs_snapshot();
-                book.apply(&depth)?;
-                if book.needs_snapshot() && (!asked || depth.kind.is_snapshot()) {
-                    stream.request_snapshot(symbol)?;
-                }
-            }
-            Event::Disconnected(_) => book.restart(),
-            Event::Reconnected { .. } => stream.request_snapshot(symbol)?,
-            Event::Refused(refusal) => return Err(bitmax::Error::Refused(refusal).into()),
-            Event::SubscriptionFailed(failed) if failed.refusal.is_some() => {
-                return Err(format!("not subscribed to {}: {:?}", failed.channel, failed.refusal).into());
-            }
-            Event::Closed(reason) => return Err(format!("the stream has ended: {reason:?}").into()),
-            _ => continue,
-        }
+    while book.wait(end.saturating_duration_since(Instant::now()))? {
+        changes += 1;
         let (width, height) = screen.size();
-        // A head of two lines, and one between the sides.
-        screen.draw(ladder::ladder(&book, levels.min(height.saturating_sub(4) / 2), width))?;
+        // A head of two lines, one between the sides, and the last is left for the cursor.
+        let levels = levels.min(height.saturating_sub(4) / 2);
+        screen.draw(ladder(&book.top(levels), levels, width))?;
     }
     screen.finish()?;
     if let Some(file) = svg {
-        std::fs::write(file, picture::svg(&ladder::ladder(&book, levels, 80), 80))?;
+        std::fs::write(file, picture::svg(&ladder(&book.top(levels), levels, 80), 80))?;
     }
     println!("{changes} changes in {seconds} s");
     Ok(())

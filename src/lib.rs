@@ -24,7 +24,7 @@
 //! read is an event too.
 //!
 //! **The book**: an [`OrderBook`] joins the snapshot and the changes that follow it, and is either true or says that it
-//! is not.
+//! is not. A [`Book`] is one that a stream keeps, for any thread to read: see [`StreamHandle::book`].
 //!
 //! **Errors**: every failure is an [`Error`], which says whether the exchange may have acted
 //! ([`Error::may_have_executed`]) and whether asking again can help ([`Error::is_retryable`]). What is refused here is
@@ -73,7 +73,7 @@ mod text;
 mod tls;
 mod ws;
 
-pub use book::{BookChange, BookStatus, OrderBook, StaleReason};
+pub use book::{BookChange, BookStatus, Levels, OrderBook, StaleReason};
 pub use client::Client;
 pub use code::{Code, CodeGroup};
 pub use config::{ClientBuilder, Endpoint, WhenLimited};
@@ -97,7 +97,7 @@ pub use sign::Signature;
 pub use symbol::{Asset, OrderId, Symbol};
 pub use ws::wire::{AuthAck, Message, Refused, RequestAnswer, SubAck};
 pub use ws::{
-    Authentication, Channel, CloseReason, Direction, Event, Iter, Lag, MessageLimits, Outage, Reply, Stream,
+    Authentication, Book, Channel, CloseReason, Direction, Event, Iter, Lag, MessageLimits, Outage, Reply, Stream,
     StreamBuilder, StreamHandle, StreamStats, SubscriptionFailed, Timed, Undecodable, Unknown,
 };
 

@@ -89,6 +89,23 @@ fn play(file: &Path, messages: usize) -> (BTreeMap<String, usize>, BTreeMap<Symb
     (kinds, books)
 }
 
+/// Plays a session to a stream that keeps the books itself: they end as those that were made of its events.
+fn keep(file: &Path, made: &BTreeMap<Symbol, OrderBook>) {
+    let sandbox = Sandbox::builder().replay(file).speed(Speed::Max).start().unwrap();
+    let client = Client::builder(sandbox.endpoint()).build().unwrap();
+    let stream = client.stream().connect().unwrap();
+    for mut book in stream.books(Channel::depth(made.keys())).unwrap() {
+        let made = &made[&book.symbol()];
+        let mut kept = book.top(usize::MAX);
+        while kept.seqnum() != made.seqnum() {
+            assert!(book.wait(PATIENCE).unwrap(), "{book:?}");
+            kept = book.top(usize::MAX);
+        }
+        assert_eq!(kept.bids().collect::<Vec<_>>(), made.bids().collect::<Vec<_>>());
+        assert_eq!(kept.asks().collect::<Vec<_>>(), made.asks().collect::<Vec<_>>());
+    }
+}
+
 fn json(file: &Path) -> serde_json::Value {
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
@@ -115,6 +132,7 @@ fn the_recorded_session_gives_the_expected_book() {
     let (counted, books) = play(&file, 313);
     let all = [("connected", 1), ("sub", 20), ("depth", 277), ("depth-snapshot", 10), ("trades", 3), ("ping", 2)];
     assert_eq!(counted, kinds(all));
+    keep(&file, &books);
     let expected = json(&recorded.join("book-CHZ-USDT.expected.json"));
     assert_book(&books[&Symbol::new("CHZ/USDT").unwrap()], &expected["final_seqnum"], &expected);
 }
@@ -132,6 +150,7 @@ fn the_small_session_gives_its_book() {
     }
     let (counted, books) = play(&file, expected.values().sum());
     assert_eq!(counted, expected);
+    keep(&file, &books);
     let expected = json(&fixtures.join("session-small.expected.json"));
     assert_eq!(books.len(), expected.as_object().unwrap().len());
     for (symbol, book) in &books {

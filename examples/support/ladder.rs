@@ -100,7 +100,7 @@ impl Columns {
             .then(tone, bar(share, self.bar))
     }
 
-    /// Between the best bid and the best ask, with one more digit than they have.
+    /// Half-way between the best bid and the best ask, with as many digits as they have.
     fn mid(&self, bid: Level, ask: Level) -> String {
         format!("{:.1$}", (bid.price + ask.price) / Decimal::TWO, self.price_scale)
     }

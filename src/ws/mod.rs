@@ -3,6 +3,8 @@
 //! [`wire`] knows what a text says, [`session`] decides what to do about it, [`socket`] does it.
 
 mod backoff;
+mod book;
+mod books;
 mod channel;
 mod event;
 mod limits;
@@ -19,6 +21,7 @@ mod subscriptions;
 mod tap;
 pub(crate) mod wire;
 
+pub use book::Book;
 pub use channel::Channel;
 pub use event::{CloseReason, Event, Lag, Outage, SubscriptionFailed, Timed, Undecodable, Unknown};
 pub use limits::MessageLimits;

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::backoff::BackoffConfig;
+use super::book::{Book, Handles};
 use super::channel::{Channel, Topic};
 use super::event::Event;
 use super::limits::MessageLimits;
@@ -84,7 +85,17 @@ impl StreamBuilder {
         self
     }
 
-    /// How much is sent in a minute at most. Defaults to the exchange's own limits.
+    /// How much is sent in a minute at most. A request beyond it is refused with the time to wait; a subscription waits.
+    /// Defaults to the limits in the exchange's reference; those in force can be asked for:
+    ///
+    /// ```
+    /// use bitmax::{Channel, Client, MessageLimits, sandbox::Sandbox};
+    /// let sandbox = Sandbox::start()?;
+    /// let client = Client::builder(sandbox.endpoint()).build()?;
+    /// let limits = MessageLimits::from(&client.market().risk_limits(None)?);
+    /// let stream = client.stream().limits(limits).subscribe(Channel::bbo(["BTC/USDT"])).connect()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn limits(mut self, limits: MessageLimits) -> Self {
         self.session.limits = limits;
         self
@@ -160,7 +171,8 @@ impl StreamBuilder {
 
     /// Shows every raw text, sent and received, to a function, with the time in UTC nanoseconds.
     ///
-    /// The function is called on the stream's thread: what it does delays the stream. Defaults to none.
+    /// The function is called on the stream's thread, and with a request on that of its caller; never on two at once. What
+    /// it does delays the stream. Defaults to none.
     pub fn tap(mut self, look: impl FnMut(Direction, &str, u64) + Send + 'static) -> Self {
         self.tap = Some(Box::new(look));
         self
@@ -232,7 +244,9 @@ impl StreamBuilder {
             tap: self.tap,
             resolve: self.resolve,
         })?;
-        let handle = StreamHandle { remote, client: self.client, private, request_timeout: self.request_timeout };
+        let books = Handles::default();
+        let handle =
+            StreamHandle { remote, client: self.client, private, request_timeout: self.request_timeout, books };
         Ok((Stream { events, handle, thread: Some(thread) }, first))
     }
 }
@@ -360,6 +374,7 @@ pub struct StreamHandle {
     client: Client,
     private: bool,
     request_timeout: Duration,
+    books: Handles,
 }
 
 impl StreamHandle {
@@ -370,11 +385,16 @@ impl StreamHandle {
     /// # Errors
     /// [`Error::InvalidInput`] for a bad channel; [`Error::Closed`] when the stream has ended.
     pub fn subscribe(&self, channel: Channel) -> Result<()> {
+        self.remote.command(Command::Subscribe(self.allowed(channel)?))
+    }
+
+    /// The subscriptions of a channel, if this stream may have them.
+    fn allowed(&self, channel: Channel) -> Result<Vec<Topic>, InvalidInput> {
         let topics = channel.into_topics()?;
         if !self.private && topics.iter().any(Topic::is_private) {
-            return Err(InvalidInput::new("ch", "the stream is not authenticated").into());
+            return Err(InvalidInput::new("ch", "the stream is not authenticated"));
         }
-        self.remote.command(Command::Subscribe(topics))
+        Ok(topics)
     }
 
     /// Ends the subscription to a channel. [`Event::Unsubscribed`] follows; data under way can still arrive. The
@@ -397,6 +417,49 @@ impl StreamHandle {
         Error: From<S::Error>,
     {
         self.remote.command(Command::Snapshot(symbol.try_into()?))
+    }
+
+    /// The order book of a product, kept on the stream's own thread from its changes gathered over 300 ms: it subscribes,
+    /// asks for the snapshot, joins the two, and begins anew after a loss. See [`Book`]. However often it is asked for,
+    /// the stream keeps it once.
+    ///
+    /// Its messages are not delivered as events, unless the channel is [subscribed](Self::subscribe) to as well; what
+    /// becomes of the subscription is, as of any other. The protocol's `depth` and `depth-snapshot`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for a bad symbol; [`Error::Closed`] when the stream has ended.
+    pub fn book<S: TryInto<Symbol>>(&self, symbol: S) -> Result<Book>
+    where
+        InvalidInput: From<S::Error>,
+    {
+        self.books(Channel::depth([symbol]))?.pop().ok_or(Error::Closed)
+    }
+
+    /// The order book of a product, kept from its changes as they happen; else like [`book`](Self::book). The protocol's
+    /// `depth-realtime` and `depth-snapshot-realtime`.
+    ///
+    /// # Errors
+    /// As [`book`](Self::book); [`Error::InvalidInput`] when the stream is not
+    /// [authenticated](StreamBuilder::authenticate).
+    pub fn book_realtime<S: TryInto<Symbol>>(&self, symbol: S) -> Result<Book>
+    where
+        InvalidInput: From<S::Error>,
+    {
+        self.books(Channel::depth_realtime([symbol]))?.pop().ok_or(Error::Closed)
+    }
+
+    /// The order books of a depth channel, in its order: [`Channel::depth`], as by [`book`](Self::book), or
+    /// [`Channel::depth_realtime`], as by [`book_realtime`](Self::book_realtime). To be preferred for many, which are
+    /// then subscribed to ten at a time.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for a bad symbol, another channel, or `depth-realtime` on a stream that is not
+    /// [authenticated](StreamBuilder::authenticate); [`Error::Closed`] when the stream has ended.
+    pub fn books(&self, channel: Channel) -> Result<Vec<Book>> {
+        let topics = self.allowed(channel)?;
+        let keys: Option<Vec<_>> = topics.iter().map(Topic::book).collect();
+        let keys = keys.ok_or_else(|| InvalidInput::new("ch", "a book is of depth or depth-realtime"))?;
+        self.books.books(&keys, &self.remote)
     }
 
     /// Asks the server for a sign of life, whose time [`stats`](Self::stats) then tells. The stream does so by itself

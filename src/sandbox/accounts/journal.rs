@@ -1,6 +1,9 @@
 //! What changed an account's balances: each change with its sequence number, for a week back.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
 
 use crate::sandbox::engine::{Change, Event, Fixed, OrderType, OrderUpdate, Side};
 use crate::{Asset, OrderId};
@@ -11,7 +14,8 @@ pub(super) const REACH: u64 = 7 * 86_400_000;
 const MAX_ENTRIES: usize = 50_000;
 
 /// One asset's change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Row {
     pub(super) asset: Asset,
     /// The balance after the whole entry.
@@ -22,15 +26,17 @@ pub(super) struct Row {
 }
 
 /// What caused an entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) enum Cause {
     /// An order traded.
     Fill { order: OrderId, order_type: OrderType, side: Side, maker: bool },
     /// Something else, by its name.
-    Other(&'static str),
+    Other(Cow<'static, str>),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Entry {
     pub(super) sn: u64,
     pub(super) time: u64,
@@ -39,7 +45,8 @@ pub(super) struct Entry {
 }
 
 /// One account's journal.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Journal {
     entries: VecDeque<Entry>,
     /// What the entries left off the beginning summed up to.
@@ -49,7 +56,8 @@ pub(super) struct Journal {
 }
 
 /// Balances after the entry of this number, of the assets that there is any of.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Snapshot {
     pub(super) sn: u64,
     pub(super) balances: BTreeMap<Asset, Fixed>,
@@ -73,7 +81,7 @@ impl Journal {
             Event::Order(update) => filled(update),
             Event::Balance(update) if !update.delta.is_zero() => {
                 let row = Row { asset: update.asset, balance: update.balance.total, delta: update.delta, fee: false };
-                Some(Entry { sn: update.sn, time: update.time, cause: Cause::Other(cause), rows: vec![row] })
+                Some(Entry { sn: update.sn, time: update.time, cause: Cause::Other(cause.into()), rows: vec![row] })
             }
             _ => None,
         };
