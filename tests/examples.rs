@@ -10,6 +10,8 @@ mod calendar;
 mod ladder;
 #[path = "../examples/support/picture.rs"]
 mod picture;
+#[path = "../examples/market_maker/quotes.rs"]
+mod quotes;
 #[path = "../examples/support/screen.rs"]
 #[allow(dead_code, reason = "nothing is drawn here")]
 mod screen;
@@ -17,6 +19,7 @@ mod support;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use bitmax::model::Depth;
@@ -36,7 +39,14 @@ fn file(name: &str) -> PathBuf {
 
 /// Runs an example to its end; what it printed.
 fn run(name: &str, args: &[&str]) -> String {
-    let (out, err) = (file(&format!("{name}.out")), file(&format!("{name}.err")));
+    run_until(name, args, |_| {})
+}
+
+/// As [`run`]; `act` hears the process's id.
+fn run_until(name: &str, args: &[&str], act: impl FnOnce(u32)) -> String {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    let (out, err) = (file(&format!("{name}-{run}.out")), file(&format!("{name}-{run}.err")));
     let mut child = Command::new(example(name))
         .args(args)
         .stdin(Stdio::null())
@@ -44,6 +54,7 @@ fn run(name: &str, args: &[&str]) -> String {
         .stderr(std::fs::File::create(&err).unwrap())
         .spawn()
         .unwrap();
+    act(child.id());
     let end = Instant::now() + AT_MOST;
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -156,7 +167,67 @@ fn reconnect_mends_each_fault() {
     in_order(&out, &parts);
 }
 
+#[test]
+fn market_maker_leaves_nothing_on_the_book() {
+    let svg = file("maker.svg");
+    let args = ["--seconds", "6", "--speed", "20", "--svg", svg.to_str().unwrap()];
+    let out = run("market_maker", &args);
+    in_order(&out, &["market maker  BTC/USDT", "until its time was over", "profit", " placed", "left open 0\n"]);
+    assert!(!out.contains(" 0 placed"), "{out}");
+    let drawn = std::fs::read_to_string(svg).unwrap();
+    assert!(drawn.contains(">market maker  BTC/USDT<"));
+    // A loss that is there from the beginning.
+    let out = run("market_maker", &["--max-loss=-1"]);
+    in_order(&out, &["until the greatest loss", "left open 0\n"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn market_maker_withdraws_its_quotes_when_interrupted() {
+    let out = run_until("market_maker", &["--seconds", "3600"], |child| {
+        std::thread::sleep(Duration::from_secs(2));
+        let interrupted = Command::new("kill").args(["-INT", &child.to_string()]).status().unwrap();
+        assert!(interrupted.success());
+    });
+    in_order(&out, &["until interrupted", "left open 0\n"]);
+}
+
 proptest! {
+    #[test]
+    fn quotes_keep_to_the_greatest_position(
+        mid in 1_000i64..100_000_000,
+        position in -2_000i64..=2_000,
+        half_spread in 1i64..1_000,
+        size in 1i64..3_000,
+    ) {
+        let d = bitmax::Decimal::new;
+        let quoting = quotes::Quoting {
+            half_spread: d(half_spread, 5),
+            size: d(size, 3),
+            max_position: d(2, 0),
+            tick_size: d(1, 2),
+            lot_size: d(1, 3),
+            min_notional: d(5, 0),
+        };
+        let (mid, position) = (d(mid, 2), d(position, 3));
+        let [bid, ask] = quoting.quotes(mid, position);
+        for quote in [bid, ask].into_iter().flatten() {
+            prop_assert!((quote.price % quoting.tick_size).is_zero() && (quote.size % quoting.lot_size).is_zero());
+            prop_assert!(quote.price > d(0, 0) && quote.size > d(0, 0) && quote.price * quote.size >= d(5, 0));
+            prop_assert!(!quoting.is_stale(quote.price, quote.price));
+        }
+        if let Some(bid) = bid {
+            prop_assert!(bid.price < mid && position + bid.size <= quoting.max_position);
+        }
+        if let Some(ask) = ask {
+            prop_assert!(ask.price >= mid && position - ask.size >= -quoting.max_position);
+        }
+        // The more there is, the lower both.
+        let [more_bid, more_ask] = quoting.quotes(mid, position + d(1, 1));
+        prop_assert!(more_bid.zip(bid).is_none_or(|(more, less)| more.price <= less.price));
+        prop_assert!(more_ask.zip(ask).is_none_or(|(more, less)| more.price <= less.price));
+    }
+
     #[test]
     fn days_begin_where_the_calendar_says(day in 0u64..60_000) {
         let start = day * 86_400_000;
