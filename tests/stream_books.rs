@@ -97,70 +97,72 @@ fn books_are_what_rest_says() {
 
 #[test]
 fn each_fault_is_told_and_mended() {
+    mend_faults(false);
+}
+
+#[test]
+fn each_fault_of_the_realtime_channel_is_told_and_mended() {
+    mend_faults(true);
+}
+
+fn mend_faults(realtime: bool) {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
-    for realtime in [false, true] {
-        let (channel, snapshot) =
-            if realtime { ("depth-realtime", "depth-snapshot-realtime") } else { ("depth", "depth-snapshot") };
-        let faults: [(&str, Vec<Rule>); 4] = [
-            ("a change is lost", vec![Fault::LoseMessage.at(format!("{channel}:{SYMBOL}"))]),
-            (
-                "and the answer with the snapshot, too",
-                vec![
-                    Fault::LoseMessage.at(format!("{channel}:{SYMBOL}")),
-                    Fault::LoseAnswer.at(format!("req {snapshot}")).times(2),
-                ],
-            ),
-            (
-                "and the request for it, and changes overtake the answer",
-                vec![
-                    Fault::LoseMessage.at(format!("{channel}:{SYMBOL}")),
-                    Fault::LoseRequest.at(format!("req {snapshot}")),
-                    Fault::DelayAnswer(Duration::from_millis(400)).at(format!("req {snapshot}")),
-                ],
-            ),
-            (
-                "and the request is refused",
-                vec![
-                    Fault::LoseMessage.at(format!("{channel}:{SYMBOL}")),
-                    Fault::Refuse(
-                        bitmax::sandbox::Reply::new(400)
-                            .body(r#"{"m":"error","id":"x","code":100001,"reason":"INVALID_HTTP_INPUT","info":"no"}"#),
-                    )
-                    .at(format!("req {snapshot}")),
-                ],
-            ),
-        ];
-        let stream = builder(&client).authenticate(bitmax::Authentication::Header).connect().unwrap();
-        let mut book = if realtime { stream.book_realtime(SYMBOL) } else { stream.book(SYMBOL) }.unwrap();
+    let (channel, snapshot) =
+        if realtime { ("depth-realtime", "depth-snapshot-realtime") } else { ("depth", "depth-snapshot") };
+    let faults: [(&str, Vec<Rule>); 4] = [
+        ("a change is lost", vec![Fault::LoseMessage.at(format!("{channel}:{SYMBOL}"))]),
+        (
+            "and the answer with the snapshot, too",
+            vec![
+                Fault::LoseMessage.at(format!("{channel}:{SYMBOL}")),
+                Fault::LoseAnswer.at(format!("req {snapshot}")).times(2),
+            ],
+        ),
+        (
+            "and the request for it, and changes overtake the answer",
+            vec![
+                Fault::LoseMessage.at(format!("{channel}:{SYMBOL}")),
+                Fault::LoseRequest.at(format!("req {snapshot}")),
+                Fault::DelayAnswer(Duration::from_millis(400)).at(format!("req {snapshot}")),
+            ],
+        ),
+        (
+            "and the request is refused",
+            vec![
+                Fault::LoseMessage.at(format!("{channel}:{SYMBOL}")),
+                Fault::Refuse(
+                    bitmax::sandbox::Reply::new(400)
+                        .body(r#"{"m":"error","id":"x","code":100001,"reason":"INVALID_HTTP_INPUT","info":"no"}"#),
+                )
+                .at(format!("req {snapshot}")),
+            ],
+        ),
+    ];
+    let stream = builder(&client).authenticate(bitmax::Authentication::Header).connect().unwrap();
+    let mut book = if realtime { stream.book_realtime(SYMBOL) } else { stream.book(SYMBOL) }.unwrap();
+    live(&mut book);
+    for (what, rules) in faults {
+        let injected: Vec<InjectedFault> = rules.into_iter().map(|rule| sandbox.inject(rule)).collect();
+        is_stale(&mut book, |reason| matches!(reason, StaleReason::Gap { .. }));
+        let lost = book.top(usize::MAX);
+        assert_eq!((lost.best_bid(), lost.best_ask(), lost.seqnum(), book.bbo()), (None, None, None, None), "{what}");
         live(&mut book);
-        for (what, rules) in faults {
-            let injected: Vec<InjectedFault> = rules.into_iter().map(|rule| sandbox.inject(rule)).collect();
-            is_stale(&mut book, |reason| matches!(reason, StaleReason::Gap { .. }));
-            let lost = book.top(usize::MAX);
-            assert_eq!(
-                (lost.best_bid(), lost.best_ask(), lost.seqnum(), book.bbo()),
-                (None, None, None, None),
-                "{what}"
-            );
-            live(&mut book);
-            let end = Instant::now() + PATIENCE;
-            while injected.iter().any(|fault| fault.hits() == 0) {
-                assert!(Instant::now() < end, "{what}");
-                thread::yield_now();
-            }
-            sandbox.clear_faults();
-            if !realtime {
-                is_true(&client, &mut book);
-            }
+        let end = Instant::now() + PATIENCE;
+        while injected.iter().any(|fault| fault.hits() == 0) {
+            assert!(Instant::now() < end, "{what}");
+            thread::yield_now();
         }
-        for session in sandbox.sessions() {
-            session.break_off(Break::After(0));
+        sandbox.clear_faults();
+        if !realtime {
+            is_true(&client, &mut book);
         }
-        is_stale(&mut book, |reason| reason == StaleReason::Disconnected);
-        live(&mut book);
-        drop(book);
     }
+    for session in sandbox.sessions() {
+        session.break_off(Break::After(0));
+    }
+    is_stale(&mut book, |reason| reason == StaleReason::Disconnected);
+    live(&mut book);
 }
 
 #[test]

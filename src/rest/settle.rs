@@ -116,7 +116,7 @@ impl Account {
         let mut inquiry = Inquiry::new(Subject::Order, time, window, left, error, seed());
         let tail = tail(id.as_str());
         let verdict = account.inquire(&mut inquiry, |question| match question {
-            Question::Time => account.exchange_time(),
+            Question::Time => Ok(Reply::Time(account.exchange_time()?)),
             Question::Status => Ok(shown(account.order(order_id)?)),
             Question::Open => ending_in(tail, account.open_orders(Some(order.symbol))?),
             Question::Recent => {
@@ -162,7 +162,7 @@ impl Account {
         let mut inquiry = Inquiry::new(Subject::Cancel, time, window, left, error, seed());
         let mut last = None;
         let verdict = account.inquire(&mut inquiry, |question| match question {
-            Question::Time => account.exchange_time(),
+            Question::Time => Ok(Reply::Time(account.exchange_time()?)),
             _ => {
                 last = account.order(cancel.order_id())?.map(Box::new);
                 Ok(last.take_if(|order| !order.status.is_open()).map_or(Reply::Nothing, Reply::Shows))
@@ -188,7 +188,8 @@ impl Account {
         order_id(OrderSource::Rest, time, self.uid(), id.as_str())
     }
 
-    fn until(&self, deadline: Instant) -> Self {
+    /// The same account with a deadline.
+    pub(crate) fn until(&self, deadline: Instant) -> Self {
         let deadline = self.client.deadline().map_or(deadline, |at| at.min(deadline));
         let mut account = self.clone();
         account.client = self.client.with_deadline(deadline);
@@ -210,10 +211,11 @@ impl Account {
         }
     }
 
-    fn exchange_time(&self) -> Result<Reply> {
+    /// What time it is at the exchange, UTC milliseconds.
+    pub(crate) fn exchange_time(&self) -> Result<u64> {
         let now = i64::try_from(wall_millis()).unwrap_or_default();
         let info = self.client.market().exchange_info(now)?;
-        Ok(Reply::Time(u64::try_from(info.request_receive_at).unwrap_or_default()))
+        Ok(u64::try_from(info.request_receive_at).unwrap_or_default())
     }
 }
 

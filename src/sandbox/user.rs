@@ -305,6 +305,12 @@ impl User {
         })
     }
 
+    /// An account's orders as they were after each change: the last 50 000 changes, oldest first. An order that goes on
+    /// the book changes its number alone.
+    pub fn order_changes(&self, category: AccountCategory) -> Vec<Order> {
+        self.desk.act(|accounts, _, _| accounts.order_changes(self.ix, of(category)).map(Order::of).collect())
+    }
+
     /// An account's balances that are not zero, in the order in which the assets became known.
     pub fn balances(&self, category: AccountCategory) -> Vec<Balance> {
         self.desk.act(|accounts, market, _| {

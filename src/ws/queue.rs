@@ -11,7 +11,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::event::{CloseReason, Event, Lag};
+use super::pending::Token;
 use super::stats::{Counters, Taken};
+use super::wire::Message;
+use crate::error::Result as Outcome;
+
+/// What reaches the consumer. Of a plain stream that is nothing but events.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    Event(Event),
+    /// The answer to a request that was to come in its place among the events.
+    Answer(Token, Outcome<Message>),
+    /// Somebody wants the consumer to look up.
+    Knock,
+}
 
 /// Makes the two ends. `resume` is called when the consumer has taken a marker.
 pub(crate) fn queue(
@@ -51,7 +64,7 @@ struct Dropped {
 
 /// The thread's end.
 pub(crate) struct EventSender {
-    sender: mpsc::Sender<Event>,
+    sender: mpsc::Sender<Arrival>,
     shared: Arc<Shared>,
     bound: u64,
     /// Market events put into the channel.
@@ -115,8 +128,15 @@ impl EventSender {
         self.market - self.taken < self.bound
     }
 
+    /// Hands over what is no event.
+    pub(crate) fn hand(&self, arrival: Arrival) {
+        if self.sender.send(arrival).is_err() {
+            log::trace!("nobody listens any more");
+        }
+    }
+
     fn put(&self, event: Event) {
-        match self.sender.send(event) {
+        match self.sender.send(Arrival::Event(event)) {
             Ok(()) => self.shared.counters.put(),
             Err(_) => log::trace!("nobody listens any more"),
         }
@@ -125,7 +145,7 @@ impl EventSender {
 
 /// The consumer's end.
 pub(crate) struct EventReceiver {
-    receiver: mpsc::Receiver<Event>,
+    receiver: mpsc::Receiver<Arrival>,
     shared: Arc<Shared>,
     resume: Box<dyn Fn() + Send + Sync>,
     ended: AtomicBool,
@@ -133,21 +153,44 @@ pub(crate) struct EventReceiver {
 
 impl EventReceiver {
     pub(crate) fn recv(&self) -> Result<Event, RecvError> {
-        self.receiver.recv().map(|event| self.taken(event)).or_else(|RecvError| self.last().ok_or(RecvError))
+        loop {
+            if let Arrival::Event(event) = self.take(self.receiver.recv())? {
+                return Ok(event);
+            }
+        }
     }
 
     pub(crate) fn try_recv(&self) -> Result<Event, TryRecvError> {
-        self.receiver.try_recv().map(|event| self.taken(event)).or_else(|e| match e {
-            TryRecvError::Disconnected => self.last().ok_or(e),
-            TryRecvError::Empty => Err(e),
-        })
+        loop {
+            if let Arrival::Event(event) = self.take(self.receiver.try_recv())? {
+                return Ok(event);
+            }
+        }
     }
 
     pub(crate) fn recv_timeout(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
-        self.receiver.recv_timeout(timeout).map(|event| self.taken(event)).or_else(|e| match e {
-            RecvTimeoutError::Disconnected => self.last().ok_or(e),
-            RecvTimeoutError::Timeout => Err(e),
+        loop {
+            if let Arrival::Event(event) = self.recv_arrival(Some(timeout))? {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// The next of whatever there is, waited for no longer than that.
+    pub(crate) fn recv_arrival(&self, timeout: Option<Duration>) -> Result<Arrival, RecvTimeoutError> {
+        self.take(match timeout {
+            Some(timeout) => self.receiver.recv_timeout(timeout),
+            None => self.receiver.recv().map_err(|RecvError| RecvTimeoutError::Disconnected),
         })
+    }
+
+    fn take<E: Ended>(&self, received: Result<Arrival, E>) -> Result<Arrival, E> {
+        match received {
+            Ok(Arrival::Event(event)) => Ok(Arrival::Event(self.taken(event))),
+            Ok(other) => Ok(other),
+            Err(e) if e.is_end() => self.last().map(Arrival::Event).ok_or(e),
+            Err(e) => Err(e),
+        }
     }
 
     /// `Closed` comes last even where the thread could not say it.
@@ -170,6 +213,29 @@ impl EventReceiver {
             _ => {}
         }
         event
+    }
+}
+
+/// Whether a failure to receive says that the other end is gone.
+trait Ended {
+    fn is_end(&self) -> bool;
+}
+
+impl Ended for RecvError {
+    fn is_end(&self) -> bool {
+        true
+    }
+}
+
+impl Ended for TryRecvError {
+    fn is_end(&self) -> bool {
+        *self == Self::Disconnected
+    }
+}
+
+impl Ended for RecvTimeoutError {
+    fn is_end(&self) -> bool {
+        *self == Self::Disconnected
     }
 }
 

@@ -276,8 +276,10 @@ impl Driver {
                 }
                 Output::Deliver(event) => self.deliveries.push(Delivery::Event(event)),
                 Output::Answer(token, answer) => {
-                    let waiter = self.waiters.remove(&token);
-                    self.deliveries.extend(waiter.map(|waiter| Delivery::Answer(waiter, answer)));
+                    self.deliveries.push(match self.waiters.remove(&token) {
+                        Some(waiter) => Delivery::Answer(waiter, answer),
+                        None => Delivery::InPlace(token, answer),
+                    });
                 }
                 Output::ResetIfUnsent if self.unflushed => {
                     let late = io::Error::new(io::ErrorKind::TimedOut, "a request could not be sent in time");
@@ -297,10 +299,13 @@ impl Driver {
             match self.commands.try_recv() {
                 Ok(Inbox::Command(command)) => self.session.command(command, self.now()),
                 Ok(Inbox::Request(request, waiter)) => {
-                    self.waiters.insert(request.token, waiter);
+                    if let Some(waiter) = waiter {
+                        self.waiters.insert(request.token, waiter);
+                    }
                     self.session.command(Command::Request(request), self.now());
                 }
                 Ok(Inbox::Resume) => self.deliveries.push(Delivery::Resume),
+                Ok(Inbox::Knock) => self.deliveries.push(Delivery::Knock),
                 Ok(Inbox::Resolved(number, addresses)) if number == self.attempt => {
                     let now = self.began.elapsed();
                     if let Link::Attempt(attempt) = &mut self.link {

@@ -11,7 +11,7 @@ use super::book::{Book, Handles};
 use super::channel::{Channel, Topic};
 use super::event::Event;
 use super::limits::MessageLimits;
-use super::queue::EventReceiver;
+use super::queue::{Arrival, EventReceiver};
 use super::session::{Authentication, Command, SessionConfig};
 use super::socket::{self, Remote, Running, Settings};
 use super::stats::StreamStats;
@@ -178,6 +178,11 @@ impl StreamBuilder {
         self
     }
 
+    /// The client, and whether anything is subscribed to.
+    pub(crate) fn client_and_channels(&self) -> (&Client, bool) {
+        (&self.client, self.topics.as_ref().is_ok_and(|topics| !topics.is_empty()))
+    }
+
     /// Connects, and waits until the server has greeted.
     ///
     /// A failure of this first attempt is returned and not tried again; a connection that breaks later is
@@ -308,6 +313,11 @@ impl Stream {
     /// [`RecvTimeoutError::Timeout`] when none came; [`RecvTimeoutError::Disconnected`] after the last event.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
         self.events.recv_timeout(timeout)
+    }
+
+    /// The next of whatever there is, waited for no longer than that.
+    pub(crate) fn recv_arrival(&self, timeout: Option<Duration>) -> Result<Arrival, RecvTimeoutError> {
+        self.events.recv_arrival(timeout)
     }
 
     /// Every event until the last. The same as `&stream` in a `for` loop.
@@ -488,7 +498,7 @@ impl StreamHandle {
         self.private
     }
 
-    pub(super) fn remote(&self) -> &Remote {
+    pub(crate) fn remote(&self) -> &Remote {
         &self.remote
     }
 
@@ -497,7 +507,7 @@ impl StreamHandle {
     }
 
     /// The exchange's time, UTC milliseconds.
-    pub(super) fn now_millis(&self) -> u64 {
+    pub(crate) fn now_millis(&self) -> u64 {
         self.client.now_millis()
     }
 

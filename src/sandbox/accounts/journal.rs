@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use crate::sandbox::engine::{Change, Event, Fixed, OrderType, OrderUpdate, Side};
+use crate::sandbox::engine::{Change, Event, Fixed, Order, OrderType, OrderUpdate, Side};
 use crate::{Asset, OrderId};
 
 /// How far back it reaches, ms: 7 days.
 pub(super) const REACH: u64 = 7 * 86_400_000;
-/// Entries that are kept, at most; beyond them it reaches less far.
+/// Entries that are kept, at most; beyond them it reaches less far. As many changes of orders are kept.
 const MAX_ENTRIES: usize = 50_000;
 
 /// One asset's change.
@@ -53,6 +53,8 @@ pub(super) struct Journal {
     past: Snapshot,
     /// Before this time there is no telling what was when.
     begin: u64,
+    /// Orders as they were after each change, oldest first.
+    changes: VecDeque<Order>,
 }
 
 /// Balances after the entry of this number, of the assets that there is any of.
@@ -74,9 +76,15 @@ impl Snapshot {
 }
 
 impl Journal {
-    /// Takes note of an event of the account, if it moved a balance. `cause`: what a change is called that no order
+    /// Takes note of an event of the account, if it changed an order or moved a balance. `cause`: what a change is called that no order
     /// caused.
     pub(super) fn note(&mut self, event: &Event, cause: &'static str) {
+        if let Event::Order(update) = event {
+            self.changes.push_back(update.order.clone());
+            if self.changes.len() > MAX_ENTRIES {
+                self.changes.pop_front();
+            }
+        }
         let entry = match event {
             Event::Order(update) => filled(update),
             Event::Balance(update) if !update.delta.is_zero() => {
@@ -93,6 +101,11 @@ impl Journal {
             self.begin = first.time + 1;
             self.past.apply(&first);
         }
+    }
+
+    /// Orders as they were after each of their last changes, oldest first.
+    pub(super) fn changes(&self) -> impl Iterator<Item = &Order> {
+        self.changes.iter()
     }
 
     /// The balances at a time; `None` when that is too long ago.

@@ -6,15 +6,21 @@ use std::sync::mpsc::{Sender, SyncSender};
 use super::Answer;
 use crate::error::Result;
 use crate::ws::event::{CloseReason, Event};
-use crate::ws::queue::EventSender;
+use crate::ws::pending::Token;
+use crate::ws::queue::{Arrival, EventSender};
 use crate::ws::stats::Counters;
 
 /// What is to be handed out. It is kept until nothing is held any more: whom it wakes has mostly something to send.
 pub(super) enum Delivery {
     Event(Event),
+    /// To who waits for it.
     Answer(SyncSender<Result<Answer>>, Result<Answer>),
+    /// To the consumer, in its place among the events.
+    InPlace(Token, Result<Answer>),
     /// The consumer has caught up.
     Resume,
+    /// Somebody wants the consumer to look up.
+    Knock,
 }
 
 /// The ways out. The thread alone uses them, so that all comes in its order.
@@ -35,7 +41,9 @@ impl Outlet {
                     log::debug!("nobody waits for an answer that came");
                 }
             }
+            Delivery::InPlace(token, answer) => self.events.hand(Arrival::Answer(token, answer)),
             Delivery::Resume => self.events.resume(),
+            Delivery::Knock => self.events.hand(Arrival::Knock),
         }
     }
 

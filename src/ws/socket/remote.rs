@@ -19,8 +19,10 @@ use crate::ws::stats::Counters;
 /// What reaches the thread.
 pub(super) enum Inbox {
     Command(Command),
-    /// A request, and who waits for its answer.
-    Request(Request, mpsc::SyncSender<Result<Answer>>),
+    /// A request, and who waits for its answer: the consumer, where nobody else does.
+    Request(Request, Option<mpsc::SyncSender<Result<Answer>>>),
+    /// Make the consumer look up.
+    Knock,
     /// The addresses of the host's name, for the attempt of this number.
     Resolved(u64, io::Result<Vec<SocketAddr>>),
     /// The consumer has caught up.
@@ -84,13 +86,38 @@ impl Remote {
     /// [`Error::Closed`] when the thread has ended.
     pub(crate) fn request(&self, make: impl FnOnce(Token) -> Request) -> Result<mpsc::Receiver<Result<Answer>>> {
         let (sender, receiver) = mpsc::sync_channel(1);
-        let request = make(Token(self.requests.fetch_add(1, Ordering::Relaxed)));
+        self.send(make, Some(sender))?;
+        Ok(receiver)
+    }
+
+    /// Sends a request whose one answer comes to the consumer, in its place among the events.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the thread has ended.
+    pub(crate) fn request_in_place(&self, make: impl FnOnce(Token) -> Request) -> Result<Token> {
+        self.send(make, None)
+    }
+
+    /// Makes the consumer look up.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the thread has ended.
+    pub(crate) fn knock(&self) -> Result<()> {
+        self.post.post(Inbox::Knock)
+    }
+
+    fn send(
+        &self,
+        make: impl FnOnce(Token) -> Request,
+        waiter: Option<mpsc::SyncSender<Result<Answer>>>,
+    ) -> Result<Token> {
+        let token = Token(self.requests.fetch_add(1, Ordering::Relaxed));
         // First posted: who holds the driver may have looked into the inbox already, and is then woken to look again.
-        self.post.put(Inbox::Request(request, sender))?;
+        self.post.put(Inbox::Request(make(token), waiter))?;
         let act = |driver: Arc<Mutex<Driver>>| driver.try_lock().is_ok_and(|mut driver| !driver.act());
         if !self.driver.upgrade().is_some_and(act) {
             self.post.wake()?;
         }
-        Ok(receiver)
+        Ok(token)
     }
 }

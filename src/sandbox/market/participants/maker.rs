@@ -26,7 +26,7 @@ pub(super) struct Maker {
 
 impl Maker {
     pub(super) fn near(account: AccountId) -> Self {
-        Self { account, quotes: 8, renewed: 40, thins: false, patience: 1, looked: 0, centre: 0 }
+        Self { account, quotes: 8, renewed: 100, thins: false, patience: 1, looked: 0, centre: 0 }
     }
 
     pub(super) fn deep(account: AccountId) -> Self {
