@@ -17,7 +17,7 @@ mod quotes;
 mod screen;
 mod support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -39,11 +39,11 @@ fn file(name: &str) -> PathBuf {
 
 /// Runs an example to its end; what it printed.
 fn run(name: &str, args: &[&str]) -> String {
-    run_until(name, args, |_| {})
+    run_until(name, args, |_, _| {})
 }
 
-/// As [`run`]; `act` hears the process's id.
-fn run_until(name: &str, args: &[&str], act: impl FnOnce(u32)) -> String {
+/// As [`run`]; `act` hears the process's id, and where its output is.
+fn run_until(name: &str, args: &[&str], act: impl FnOnce(u32, &Path)) -> String {
     static RUNS: AtomicU32 = AtomicU32::new(0);
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
     let (out, err) = (file(&format!("{name}-{run}.out")), file(&format!("{name}-{run}.err")));
@@ -54,7 +54,7 @@ fn run_until(name: &str, args: &[&str], act: impl FnOnce(u32)) -> String {
         .stderr(std::fs::File::create(&err).unwrap())
         .spawn()
         .unwrap();
-    act(child.id());
+    act(child.id(), &out);
     let end = Instant::now() + AT_MOST;
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -184,8 +184,12 @@ fn market_maker_leaves_nothing_on_the_book() {
 #[cfg(unix)]
 #[test]
 fn market_maker_withdraws_its_quotes_when_interrupted() {
-    let out = run_until("market_maker", &["--seconds", "3600"], |child| {
-        std::thread::sleep(Duration::from_secs(2));
+    let out = run_until("market_maker", &["--seconds", "3600"], |child, out| {
+        let end = Instant::now() + AT_MOST;
+        while !std::fs::read_to_string(out).unwrap().contains("Ctrl-C") {
+            assert!(Instant::now() < end, "it does not begin");
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let interrupted = Command::new("kill").args(["-INT", &child.to_string()]).status().unwrap();
         assert!(interrupted.success());
     });
@@ -236,7 +240,8 @@ proptest! {
         prop_assert_eq!(minute, "00:00");
         prop_assert_eq!(calendar::start_of(Date::new(date).unwrap()), start);
         let end = calendar::time(start + 86_399_999);
-        prop_assert_eq!(end, format!("{date} 23:59:59.999"));
+        prop_assert_eq!(end, format!("{date} {}", calendar::clock(start + 86_399_999)));
+        prop_assert_eq!(calendar::clock(start + 86_399_999), "23:59:59.999");
     }
 
     #[test]

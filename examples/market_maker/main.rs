@@ -91,13 +91,20 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let account = client.account(ACCOUNT)?;
     let rules = account.load_rules()?;
     let product = rules.product(options.symbol).ok_or("no such product")?;
-    let half_spread = options.half_spread / Decimal::from(10_000);
-    let quoting = Quoting::new(product, half_spread, options.size, options.max_position);
+    let quoting = Quoting {
+        half_spread: options.half_spread / Decimal::from(10_000),
+        size: options.size,
+        max_position: options.max_position,
+        tick_size: product.tick_size,
+        lot_size: product.lot_size,
+        min_notional: product.min_notional,
+    };
     let channels = [Channel::bbo([options.symbol]), Channel::orders(ACCOUNT)];
     let stream = channels.into_iter().fold(client.stream(), bitmax::StreamBuilder::subscribe).connect()?;
 
     let mut maker = Maker::new(account, stream, options.symbol, quoting)?;
     let mut status = Status { seconds: options.seconds, max_loss: options.max_loss, course: Vec::new() };
+    println!("quoting {} for {} s; Ctrl-C ends it\n", options.symbol, options.seconds);
     let mut screen = Screen::new();
     let begun = Instant::now();
     let ended = run(&mut maker, &mut status, &mut screen, begun, &stop);

@@ -1,7 +1,6 @@
 //! What to quote: a function of the market and of what one has. No exchange, no clock.
 
 use bitmax::Decimal;
-use bitmax::model::Product;
 
 /// An order to have on the book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,17 +27,6 @@ pub(crate) struct Quoting {
 }
 
 impl Quoting {
-    pub(crate) fn new(product: &Product, half_spread: Decimal, size: Decimal, max_position: Decimal) -> Self {
-        Self {
-            half_spread,
-            size,
-            max_position,
-            tick_size: product.tick_size,
-            lot_size: product.lot_size,
-            min_notional: product.min_notional,
-        }
-    }
-
     /// The bid and the ask to have, around a middle that leans against the position: the more there is, the lower both,
     /// so that what there is too much of is rather sold. A side that would lead beyond the greatest position is left out.
     pub(crate) fn quotes(&self, mid: Decimal, position: Decimal) -> [Option<Quote>; 2] {

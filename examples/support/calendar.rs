@@ -45,6 +45,12 @@ pub(crate) fn time(millis: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{milli:03}")
 }
 
+/// The time of the day, UTC: `10:20:30.123`.
+pub(crate) fn clock(millis: u64) -> String {
+    let Moment { hour, minute, second, milli, .. } = Moment::of(millis);
+    format!("{hour:02}:{minute:02}:{second:02}.{milli:03}")
+}
+
 /// To the minute: `2021-04-17 10:20`.
 pub(crate) fn minute(millis: u64) -> String {
     let Moment { year, month, day, hour, minute, .. } = Moment::of(millis);
