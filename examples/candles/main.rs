@@ -69,8 +69,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let from = options.from.map_or(to.saturating_sub(30 * DAY), calendar::start_of);
 
-    // The clock of the exchange stands at the end of the range, so that its past reaches a year back from there.
-    let sandbox = if options.live { None } else { Some(Sandbox::builder().seed(options.seed).start_time(to).start()?) };
+    // The clock of the exchange stands a day after the range, all of which is its past then: that goes a year back, and is
+    // of the seed alone.
+    let sandbox =
+        if options.live { None } else { Some(Sandbox::builder().seed(options.seed).start_time(to + DAY).start()?) };
     let endpoint = sandbox.as_ref().map_or(Endpoint::ASCENDEX, Sandbox::endpoint);
     let client = Client::builder(endpoint).build()?;
 
