@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bitmax::model::{DepthKind, Level};
 use bitmax::sandbox::{Sandbox, Speed};
-use bitmax::{Channel, Client, Direction, Event, Message, OrderBook, Symbol};
+use bitmax::{Channel, Client, Direction, Endpoint, Event, Message, OrderBook, Recording, Symbol};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -89,6 +89,19 @@ fn play(file: &Path, messages: usize) -> (BTreeMap<String, usize>, BTreeMap<Symb
     (kinds, books)
 }
 
+/// The books that the session gives without a socket.
+fn books_of(file: &Path) -> BTreeMap<Symbol, OrderBook> {
+    let client = Client::builder(Endpoint::new("http://127.0.0.1:1", "ws://127.0.0.1:1").unwrap()).build().unwrap();
+    let stream = client.stream().replay(&Recording::open(file).unwrap()).connect().unwrap();
+    let mut books = BTreeMap::new();
+    for event in &stream {
+        if let Event::Depth(depth) = event {
+            books.entry(depth.symbol).or_insert_with(|| OrderBook::new(depth.symbol)).apply(&depth).unwrap();
+        }
+    }
+    books
+}
+
 fn json(file: &Path) -> serde_json::Value {
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
@@ -116,7 +129,10 @@ fn the_recorded_session_gives_the_expected_book() {
     let all = [("connected", 1), ("sub", 20), ("depth", 277), ("depth-snapshot", 10), ("trades", 3), ("ping", 2)];
     assert_eq!(counted, kinds(all));
     let expected = json(&recorded.join("book-CHZ-USDT.expected.json"));
-    assert_book(&books[&Symbol::new("CHZ/USDT").unwrap()], &expected["final_seqnum"], &expected);
+    for books in [books, books_of(&file)] {
+        assert!(books.len() == 10 && books.values().all(OrderBook::is_live));
+        assert_book(&books[&Symbol::new("CHZ/USDT").unwrap()], &expected["final_seqnum"], &expected);
+    }
 }
 
 #[test]
@@ -134,7 +150,7 @@ fn the_small_session_gives_its_book() {
     assert_eq!(counted, expected);
     let expected = json(&fixtures.join("session-small.expected.json"));
     assert_eq!(books.len(), expected.as_object().unwrap().len());
-    for (symbol, book) in &books {
+    for (symbol, book) in books.iter().chain(&books_of(&file)) {
         let expected = &expected[symbol.as_str()];
         assert_book(book, &expected["seqnum"], expected);
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use bitmax::sandbox::SandboxError;
-use bitmax::{Error, InvalidInput};
+use bitmax::{Error, InvalidInput, RecordingError};
 use serde_json::{Map, Value, json};
 
 /// Why a command failed.
@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// The embedded exchange did not start.
     Sandbox(SandboxError),
+    /// The session could not be recorded.
+    Recording(RecordingError),
     /// Standard output is gone.
     Output(io::Error),
 }
@@ -31,6 +33,7 @@ impl Failure {
             Self::Call(e) => (e.kind(), status(e), e.may_have_executed()),
             Self::Usage(_) => ("usage", 2, false),
             Self::Sandbox(_) => ("sandbox", 3, false),
+            Self::Recording(_) => ("recording", 3, false),
             // The reader has what it wanted.
             Self::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
             Self::Output(_) => ("output", 3, false),
@@ -74,6 +77,7 @@ impl Failure {
             },
             Self::Usage(message) => message.clone(),
             Self::Sandbox(e) => e.to_string(),
+            Self::Recording(e) => e.to_string(),
             Self::Output(e) => format!("cannot write: {e}"),
         }
     }
@@ -102,6 +106,12 @@ impl From<InvalidInput> for Failure {
 impl From<SandboxError> for Failure {
     fn from(e: SandboxError) -> Self {
         Self::Sandbox(e)
+    }
+}
+
+impl From<RecordingError> for Failure {
+    fn from(e: RecordingError) -> Self {
+        Self::Recording(e)
     }
 }
 

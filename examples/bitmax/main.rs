@@ -15,6 +15,7 @@ mod failure;
 mod market;
 mod orders;
 mod output;
+mod record;
 mod request;
 mod sandbox;
 mod stream;

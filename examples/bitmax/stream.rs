@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::events::{is_data, json_of, line_of};
 use crate::failure::Failure;
 use crate::output::{Output, or_dash, time};
+use crate::record::RecordCommand;
 use crate::request::RequestCommand;
 
 #[derive(Subcommand)]
@@ -43,6 +44,7 @@ pub(crate) enum StreamCommand {
         #[command(flatten)]
         end: End,
     },
+    Record(RecordCommand),
     /// Ask for data over the stream
     Request(RequestCommand),
 }
@@ -94,6 +96,7 @@ impl StreamCommand {
                 auth.way(*ready_ack || channels.iter().any(Channel::is_private))
             }
             Self::Book { realtime, .. } => Ok(realtime.then_some(Authentication::Header)),
+            Self::Record(command) => Ok(command.is_private().then_some(Authentication::Header)),
             Self::Request(command) => command.way(),
         }
     }
@@ -111,6 +114,7 @@ impl StreamCommand {
                 let follow = Follow { book: OrderBook::new(symbol), levels: usize::from(levels), realtime };
                 follow.run(stream_by(client, way, deadline)?, &end, json)
             }
+            Self::Record(command) => command.run(stream_by(client, way, deadline)?, json),
             Self::Request(command) => command.run(client, &Output::new(json), deadline),
         }
     }
@@ -230,7 +234,11 @@ impl Follow {
 }
 
 /// Hands every event over, until it is time to stop; `show` says whether it counts.
-fn each(stream: &Stream, end: &End, mut show: impl FnMut(Event) -> Result<bool, Failure>) -> Result<(), Failure> {
+pub(crate) fn each(
+    stream: &Stream,
+    end: &End,
+    mut show: impl FnMut(Event) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
     let until = end.time.map(|time| Instant::now() + time);
     let mut left = end.count;
     while left != Some(0) {

@@ -81,7 +81,7 @@ pub(crate) fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 }
 
 /// What reaches the thread.
-enum Inbox {
+pub(super) enum Inbox {
     Command(Command),
     /// A request, and who waits for its answer.
     Request(Request, mpsc::Sender<Result<Answer>>),
@@ -98,12 +98,19 @@ pub(crate) type Answer = super::wire::Message;
 #[derive(Clone)]
 pub(crate) struct Remote {
     inbox: mpsc::Sender<Inbox>,
-    waker: Arc<Waker>,
+    /// `None` where a recording is played: there is no thread.
+    waker: Option<Arc<Waker>>,
     requests: Arc<AtomicU64>,
     pub(crate) counters: Arc<Counters>,
 }
 
 impl Remote {
+    /// The way to a recording that is played, and its other end.
+    pub(super) fn of_replay() -> (Self, mpsc::Receiver<Inbox>) {
+        let (inbox, commands) = mpsc::channel();
+        (Self { inbox, waker: None, requests: Arc::default(), counters: Arc::default() }, commands)
+    }
+
     /// # Errors
     /// [`Error::Closed`] when the thread has ended.
     pub(crate) fn command(&self, command: Command) -> Result<()> {
@@ -117,6 +124,11 @@ impl Remote {
     /// [`Error::Closed`] when the thread has ended.
     pub(crate) fn request(&self, make: impl FnOnce(Waiter) -> Request) -> Result<mpsc::Receiver<Result<Answer>>> {
         let (sender, receiver) = mpsc::channel();
+        if self.waker.is_none() {
+            // cannot fail: the receiver is here
+            drop(sender.send(Err(Error::NotReady("a recording is played"))));
+            return Ok(receiver);
+        }
         let request = make(Waiter(self.requests.fetch_add(1, Ordering::Relaxed)));
         self.post(Inbox::Request(request, sender))?;
         Ok(receiver)
@@ -124,7 +136,8 @@ impl Remote {
 
     fn post(&self, message: Inbox) -> Result<()> {
         self.inbox.send(message).map_err(|_| Error::Closed)?;
-        self.waker.wake().map_err(|e| Error::transport(Phase::Exchange, e))
+        let Some(waker) = &self.waker else { return Ok(()) };
+        waker.wake().map_err(|e| Error::transport(Phase::Exchange, e))
     }
 }
 
@@ -141,7 +154,7 @@ pub(crate) struct Running {
 pub(crate) fn spawn(settings: Settings) -> Result<Running> {
     let setup = |e: io::Error| Error::transport(Phase::Connect, e);
     let poll = Poll::new().map_err(setup)?;
-    let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(setup)?);
+    let waker = Some(Arc::new(Waker::new(poll.registry(), WAKER).map_err(setup)?));
     let (inbox, commands) = mpsc::channel();
     let remote = Remote { inbox, waker, requests: Arc::default(), counters: Arc::default() };
     let resume = remote.clone();
@@ -295,8 +308,13 @@ impl Driver {
     }
 
     fn deliver(&mut self, event: Event) {
-        if matches!(event, Event::Reconnected { .. }) {
-            self.remote.counters.reconnected();
+        match &event {
+            Event::Reconnected { .. } => self.remote.counters.reconnected(),
+            Event::Disconnected(outage) | Event::ConnectFailed(outage) if self.tap.is_some() => {
+                let why = outage.error.to_string();
+                self.tap(Direction::Closed, &why);
+            }
+            _ => {}
         }
         if matches!(event, Event::Connected { .. } | Event::Closed(_))
             && let Some(first) = self.first.take()
