@@ -435,7 +435,7 @@ mod tests {
             (&format!("[{LINE}]\n]"), "line 2: trailing characters"),
             (&format!("{LINE}\n{{\"t\":1,\"dir\":\"s2c\"}}\n{LINE}"), "line 2: a message without its text"),
             (&format!("{LINE}\n\n{{\"dir\":\"s2c\",\"raw\":\"\"}}\n"), "line 3: missing field `t`"),
-            (&format!("{LINE}\n{LINE}{LINE}\n"), "line 2: trailing characters (column 44)"),
+            (&format!("{LINE}\n{LINE}{LINE}\n"), "line 2: trailing characters (column 47)"),
             (&format!("{LINE}\nrubbish\n{LINE}"), "line 2: expected value"),
             (&format!("{LINE}\n{{\"t\":-1,\"dir\":\"s2c\",\"raw\":\"\"}}\n"), "line 2: the time"),
             (&format!("{LINE}\n{{\"t\":1e300,\"dir\":\"s2c\",\"raw\":\"\"}}\n"), "line 2: the time"),
