@@ -13,6 +13,7 @@
 //!                                           └─────┘ change: kept
 //! ```
 
+mod levels;
 mod side;
 
 use std::collections::VecDeque;
@@ -20,8 +21,9 @@ use std::collections::VecDeque;
 use rust_decimal::Decimal;
 
 use crate::error::InvalidInput;
-use crate::model::{Depth, Level};
+use crate::model::{Bbo, Depth, Level};
 use crate::symbol::Symbol;
+pub use levels::Levels;
 use side::{MAX_SCALE, Side, power_of_ten, price, ticks};
 
 /// The order book of one product, kept from a snapshot and the changes that follow it.
@@ -34,7 +36,9 @@ use side::{MAX_SCALE, Side, power_of_ten, price, ticks};
 /// [`restart`](Self::restart) it.
 ///
 /// A snapshot holds at most 500 levels a side (100 of `depth-snapshot-top100`): of a deeper book the far
-/// end is known only where it has changed since.
+/// end is known only where it has changed since. A [bounded](Self::bounded) book keeps fewer.
+///
+/// [`StreamHandle::book`](crate::StreamHandle::book) does all of this by itself.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -58,14 +62,16 @@ use side::{MAX_SCALE, Side, power_of_ten, price, ticks};
 #[derive(Debug, Clone)]
 pub struct OrderBook {
     symbol: Symbol,
+    /// Of which channel it is; its first message tells.
+    realtime: Option<bool>,
     status: BookStatus,
     /// Of the last message applied.
     seqnum: u64,
     ts: u64,
     /// Digits after the point of the prices seen: a tick is 10 to the power of minus this.
     scale: u32,
-    bids: Side<false>,
-    asks: Side<true>,
+    /// Bids, asks.
+    sides: [Side; 2],
     /// Changes for the next snapshot, by sequence number.
     kept: VecDeque<Depth>,
 }
@@ -103,6 +109,11 @@ pub enum StaleReason {
     /// A level that cannot be: price not above zero, size below zero, or a price that 64 bits of ticks do not
     /// hold beside the others.
     BadLevel(Level),
+    /// All levels that a [bounded](OrderBook::bounded) book had room for are gone from a side: what lies behind them is
+    /// not known.
+    Exhausted,
+    /// The stream that kept it has lost its connection, or has ended.
+    Disconnected,
 }
 
 /// What a message did to a book.
@@ -128,16 +139,29 @@ const KEPT: usize = 1000;
 impl OrderBook {
     /// An empty book that waits for its snapshot.
     pub fn new(symbol: Symbol) -> Self {
+        Self::bounded(symbol, usize::MAX)
+    }
+
+    /// A book with room for about twice as many `levels` a side, at least one: where there are more it forgets the
+    /// worst until `levels` are left, and what is worse than those is not taken in any more, so that what it shows has no
+    /// holes. When all that it knows of a side is gone it is [stale](StaleReason::Exhausted).
+    pub fn bounded(symbol: Symbol, levels: usize) -> Self {
         Self {
             symbol,
+            realtime: None,
             status: BookStatus::Waiting,
             seqnum: 0,
             ts: 0,
             scale: 0,
-            bids: Side::default(),
-            asks: Side::default(),
+            sides: [false, true].map(|asks| Side::new(asks, levels.max(1))),
             kept: VecDeque::new(),
         }
+    }
+
+    /// A copy with the best `levels` of each side at most. It can be kept up to date like the book itself: of what is
+    /// worse than its levels it makes no claims.
+    pub fn top(&self, levels: usize) -> Self {
+        Self { sides: self.sides.each_ref().map(|side| side.top(levels)), kept: VecDeque::new(), ..*self }
     }
 
     /// Takes a snapshot or a change, and says what came of it.
@@ -145,10 +169,11 @@ impl OrderBook {
     /// A snapshot that is older than a live book is dropped, a newer one taken.
     ///
     /// # Errors
-    /// [`InvalidInput`] when the message is of another product; the book is as it was.
+    /// [`InvalidInput`] when the message is of another product, or of another channel than those before it (`depth` and
+    /// `depth-realtime` do not fit together); the book is as it was.
     pub fn apply(&mut self, depth: &Depth) -> Result<BookChange, InvalidInput> {
-        if depth.symbol != self.symbol {
-            return Err(self.foreign(depth.symbol));
+        if depth.symbol != self.symbol || Some(depth.kind.is_realtime()) != self.realtime {
+            self.meet(depth)?;
         }
         if self.is_live() && depth.seqnum <= self.seqnum {
             return Ok(BookChange::Outdated);
@@ -162,15 +187,31 @@ impl OrderBook {
         })
     }
 
+    /// Takes its first message, or refuses one.
     #[cold]
-    fn foreign(&self, symbol: Symbol) -> InvalidInput {
-        InvalidInput::new("symbol", format!("{symbol} in the book of {}", self.symbol))
+    fn meet(&mut self, depth: &Depth) -> Result<(), InvalidInput> {
+        if depth.symbol != self.symbol {
+            return Err(InvalidInput::new("symbol", format!("{} in the book of {}", depth.symbol, self.symbol)));
+        }
+        let realtime = depth.kind.is_realtime();
+        if *self.realtime.get_or_insert(realtime) != realtime {
+            return Err(InvalidInput::new("m", format!("{:?} in a book of the other channel", depth.kind)));
+        }
+        Ok(())
     }
 
     /// Forgets everything: the book waits for its snapshot again. For the start of a new connection, whose
     /// changes do not follow those of the last.
     pub fn restart(&mut self) {
-        *self = Self::new(self.symbol);
+        self.disconnected();
+        self.status = BookStatus::Waiting;
+    }
+
+    /// As [`restart`](Self::restart), but the book says why it waits.
+    pub(crate) fn disconnected(&mut self) {
+        self.lose(StaleReason::Disconnected);
+        self.kept.clear();
+        self.realtime = None;
     }
 
     /// The product.
@@ -208,28 +249,28 @@ impl OrderBook {
     /// The highest bid; `None` when nobody buys or the book is not live.
     #[inline]
     pub fn best_bid(&self) -> Option<Level> {
-        self.bids.best(self.scale)
+        self.sides[0].best(self.scale)
     }
 
     /// The lowest ask; `None` when nobody sells or the book is not live.
     #[inline]
     pub fn best_ask(&self) -> Option<Level> {
-        self.asks.best(self.scale)
+        self.sides[1].best(self.scale)
     }
 
     /// The bids, highest first; none when the book is not live.
-    pub fn bids(&self) -> impl DoubleEndedIterator<Item = Level> + '_ {
-        self.bids.iter(self.scale)
+    pub fn bids(&self) -> Levels<'_> {
+        self.sides[0].levels(self.scale)
     }
 
     /// The asks, lowest first; none when the book is not live.
-    pub fn asks(&self) -> impl DoubleEndedIterator<Item = Level> + '_ {
-        self.asks.iter(self.scale)
+    pub fn asks(&self) -> Levels<'_> {
+        self.sides[1].levels(self.scale)
     }
 
     /// Halfway between the best bid and the best ask, in the quote asset; `None` where one is missing.
     pub fn mid(&self) -> Option<Decimal> {
-        let sum = u128::from(self.bids.best_ticks()?) + u128::from(self.asks.best_ticks()?);
+        let sum = u128::from(self.sides[0].best_ticks()?) + u128::from(self.sides[1].best_ticks()?);
         // cannot fail: at most 21 digits, and the scale of a book is below that of a decimal
         Decimal::try_from_i128_with_scale(sum as i128 * 5, self.scale + 1).ok()
     }
@@ -237,25 +278,39 @@ impl OrderBook {
     /// The best ask less the best bid, in the quote asset; `None` where one is missing.
     pub fn spread(&self) -> Option<Decimal> {
         // cannot fail: a live book is not crossed
-        let ticks = self.asks.best_ticks()?.checked_sub(self.bids.best_ticks()?)?;
+        let ticks = self.sides[1].best_ticks()?.checked_sub(self.sides[0].best_ticks()?)?;
         Some(price(ticks, self.scale))
+    }
+
+    /// How much more is bid than asked for among the best `levels` of each side, as a part of both together: from -1
+    /// (asks only) to 1 (bids only). `None` when there are none, or the book is not live.
+    pub fn imbalance(&self, levels: usize) -> Option<Decimal> {
+        let quantity =
+            |side: Levels<'_>| side.take(levels).try_fold(Decimal::ZERO, |sum, level| sum.checked_add(level.size));
+        let (bid, ask) = (quantity(self.bids())?, quantity(self.asks())?);
+        bid.checked_sub(ask)?.checked_div(bid.checked_add(ask)?)
+    }
+
+    /// The best bid and ask in the form of the channel `bbo`; `None` when the book is not live.
+    pub fn bbo(&self) -> Option<Bbo> {
+        let (bid, ask) = (self.best_bid(), self.best_ask());
+        self.is_live().then_some(Bbo { symbol: self.symbol, ts: self.ts, bid, ask })
     }
 
     /// Takes a snapshot, then the kept changes that follow it. Those behind a gap are kept further.
     #[cold]
     fn build(&mut self, snapshot: &Depth) -> BookChange {
-        self.bids.clear();
-        self.asks.clear();
+        self.sides.iter_mut().for_each(Side::clear);
         self.scale = 0;
         for level in snapshot.bids.iter().chain(&snapshot.asks) {
             if self.ticks(level).is_none() {
                 return self.lose(StaleReason::BadLevel(*level));
             }
         }
-        let filled =
-            self.bids.fill(&snapshot.bids, self.scale).and_then(|()| self.asks.fill(&snapshot.asks, self.scale));
-        if let Err(level) = filled {
-            return self.lose(StaleReason::BadLevel(level));
+        for (side, levels) in self.sides.iter_mut().zip([&snapshot.bids, &snapshot.asks]) {
+            if let Err(level) = side.fill(levels, self.scale) {
+                return self.lose(StaleReason::BadLevel(level));
+            }
         }
         self.status = BookStatus::Live;
         if self.arrive(snapshot) == BookChange::Lost {
@@ -271,22 +326,22 @@ impl OrderBook {
     }
 
     /// Applies the change that comes next. On a gap keeps it.
-    #[inline]
+    #[inline(always)]
     fn update(&mut self, change: &Depth) -> BookChange {
         let expected = self.seqnum.saturating_add(1);
         if change.seqnum != expected {
             return self.gap(change, expected);
         }
-        for level in &change.bids {
-            match self.ticks(level) {
-                Some(ticks) => self.bids.set(ticks, &level.size),
-                None => return self.lose(StaleReason::BadLevel(*level)),
-            }
-        }
-        for level in &change.asks {
-            match self.ticks(level) {
-                Some(ticks) => self.asks.set(ticks, &level.size),
-                None => return self.lose(StaleReason::BadLevel(*level)),
+        // One loop over both sides, so that nothing has to be guessed about which of them is next.
+        let mut levels = [change.bids.as_slice(), change.asks.as_slice()];
+        loop {
+            let at = usize::from(levels[0].is_empty());
+            let Some(left) = levels.get_mut(at) else { break };
+            let Some((level, others)) = left.split_first() else { break };
+            *left = others;
+            let Some(ticks) = self.ticks(level) else { return self.lose(StaleReason::BadLevel(*level)) };
+            if let Some(side) = self.sides.get_mut(at) {
+                side.set(ticks, &level.size);
             }
         }
         self.arrive(change)
@@ -297,11 +352,12 @@ impl OrderBook {
     fn arrive(&mut self, depth: &Depth) -> BookChange {
         self.seqnum = depth.seqnum;
         self.ts = depth.ts;
-        match (self.bids.best_ticks(), self.asks.best_ticks()) {
+        match (self.sides[0].best_ticks(), self.sides[1].best_ticks()) {
             (Some(bid), Some(ask)) if bid >= ask => {
                 let [bid, ask] = [bid, ask].map(|ticks| price(ticks, self.scale));
                 self.lose(StaleReason::Crossed { bid, ask })
             }
+            (None, _) | (_, None) if self.sides.iter().any(Side::is_exhausted) => self.lose(StaleReason::Exhausted),
             _ => BookChange::Updated,
         }
     }
@@ -312,11 +368,11 @@ impl OrderBook {
         self.lose(StaleReason::Gap { expected, found: change.seqnum })
     }
 
+    /// Makes no claims any more.
     #[cold]
     fn lose(&mut self, why: StaleReason) -> BookChange {
         self.status = BookStatus::Stale(why);
-        self.bids.clear();
-        self.asks.clear();
+        self.sides.iter_mut().for_each(Side::clear);
         BookChange::Lost
     }
 
@@ -354,8 +410,9 @@ impl OrderBook {
         }
         if price.scale() > self.scale {
             let factor = power_of_ten(price.scale() - self.scale)?;
-            self.bids.rescale(factor)?;
-            self.asks.rescale(factor)?;
+            for side in &mut self.sides {
+                side.rescale(factor)?;
+            }
             self.scale = price.scale();
         }
         ticks(&price, self.scale)

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::InvalidInput;
-use crate::sign::Signer;
+use crate::sign::{Signature, Signer};
 
 /// An API key with its secret.
 ///
@@ -63,12 +63,23 @@ impl Credentials {
         Self::new(&find("BITMAX_API_KEY")?, &find("BITMAX_API_SECRET")?)
     }
 
-    pub(crate) fn key(&self) -> &str {
-        &self.key
+    /// Signs `<millis>+<prehash>`, for a call that this crate does not have. The time is in UTC milliseconds, the same as
+    /// in the header `x-auth-timestamp`; the prehash is the call's API path in the exchange's documentation, which is
+    /// not always the path of its address.
+    ///
+    /// ```
+    /// use bitmax::Credentials;
+    /// let secret = "hV8FgjyJtpvVeAcMAgzgAFQCN36wmbWuN7o3WPcYcYhFd8qvE43gzFGVsFcCqMNk";
+    /// let signature = Credentials::new("key", secret)?.sign(1_608_133_910_000, "info");
+    /// assert_eq!(signature.as_str(), "/pwaAgWZQ1Xd/J4yZ4ReHSPQxd3ORP/YR8TvAttqqYM=");
+    /// # Ok::<(), bitmax::InvalidInput>(())
+    /// ```
+    pub fn sign(&self, millis: u64, prehash: &str) -> Signature {
+        self.signer.sign(millis, prehash)
     }
 
-    pub(crate) fn signer(&self) -> &Signer {
-        &self.signer
+    pub(crate) fn key(&self) -> &str {
+        &self.key
     }
 }
 

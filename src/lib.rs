@@ -27,7 +27,10 @@
 //! the same program, for back-tests as fast as it goes.
 //!
 //! **The book**: an [`OrderBook`] joins the snapshot and the changes that follow it, and is either true or says that it
-//! is not.
+//! is not. A [`Book`] is one that a stream keeps, for any thread to read: see [`StreamHandle::book`].
+//!
+//! **The account**: a [`Tracker`] keeps orders and balances true across broken connections, and knows an order from the
+//! moment it is sent; [`stop`](TrackerHandle::stop) and [`CancelOnDrop`] leave nothing open.
 //!
 //! **Errors**: every failure is an [`Error`], which says whether the exchange may have acted
 //! ([`Error::may_have_executed`]) and whether asking again can help ([`Error::is_retryable`]). What is refused here is
@@ -75,9 +78,10 @@ mod symbol;
 mod text;
 #[cfg(feature = "rustls")]
 mod tls;
+mod tracker;
 mod ws;
 
-pub use book::{BookChange, BookStatus, OrderBook, StaleReason};
+pub use book::{BookChange, BookStatus, Levels, OrderBook, StaleReason};
 pub use client::Client;
 pub use code::{Code, CodeGroup};
 pub use config::{ClientBuilder, Endpoint, WhenLimited};
@@ -98,10 +102,15 @@ pub use rest::{
 pub use rules::{Change, Criterion, Fitted, Required, Rules, Violation};
 pub use rust_decimal::Decimal;
 pub use settle::{Settled, SettledCancel};
+pub use sign::Signature;
 pub use symbol::{Asset, OrderId, Symbol};
+pub use tracker::{
+    AccountSnapshot, BalanceChange, CancelOnDrop, Contradiction, ContradictionKind, Fill, OrderStage, Placing,
+    RepairFailed, Stopped, TrackedBalance, TrackedOrder, Tracker, TrackerEvent, TrackerHandle, Transition,
+};
 pub use ws::wire::{AuthAck, Message, Refused, RequestAnswer, SubAck};
 pub use ws::{
-    Authentication, Channel, CloseReason, Direction, Event, Iter, Lag, MessageLimits, Outage, Reply, Stream,
+    Authentication, Book, Channel, CloseReason, Direction, Event, Iter, Lag, MessageLimits, Outage, Reply, Stream,
     StreamBuilder, StreamHandle, StreamStats, SubscriptionFailed, Timed, Undecodable, Unknown,
 };
 

@@ -1,5 +1,7 @@
 //! The signature of a request, which REST and the stream share: pure, without clock or allocation.
 
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -9,8 +11,9 @@ use sha2::Sha256;
 #[derive(Clone)]
 pub(crate) struct Signer(Hmac<Sha256>);
 
-/// A signature as it is sent: 44 characters of base64.
-pub(crate) struct Signature([u8; 44]);
+/// A signature as it is sent, of [`Credentials::sign`](crate::Credentials::sign): 44 characters of base64. `Debug` does
+/// not show them.
+pub struct Signature([u8; 44]);
 
 impl Signer {
     /// The key is the secret's bytes as they are.
@@ -35,9 +38,16 @@ impl Signer {
 }
 
 impl Signature {
-    pub(crate) fn as_str(&self) -> &str {
+    /// The characters, for the header `x-auth-signature` or the field `sig`.
+    pub fn as_str(&self) -> &str {
         // cannot fail: base64 is ASCII
         std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signature").finish_non_exhaustive()
     }
 }
 

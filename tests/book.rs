@@ -20,6 +20,10 @@ struct Reference {
     asks: BTreeMap<Decimal, Decimal>,
 }
 
+fn pairs(levels: impl Iterator<Item = Level>) -> Vec<(Decimal, Decimal)> {
+    levels.map(|level| (level.price, level.size)).collect()
+}
+
 impl Reference {
     fn set(&mut self, depth: &Depth) {
         for (side, levels) in [(&mut self.bids, &depth.bids), (&mut self.asks, &depth.asks)] {
@@ -34,17 +38,42 @@ impl Reference {
     }
 
     fn check(&self, book: &OrderBook) {
-        let pairs = |levels: &mut dyn Iterator<Item = Level>| levels.map(|l| (l.price, l.size)).collect::<Vec<_>>();
         let bids: Vec<_> = self.bids.iter().rev().map(|(price, size)| (*price, *size)).collect();
         let asks: Vec<_> = self.asks.iter().map(|(price, size)| (*price, *size)).collect();
-        assert_eq!(pairs(&mut book.bids()), bids);
-        assert_eq!(pairs(&mut book.asks()), asks);
-        assert_eq!(pairs(&mut book.asks().rev()).last(), asks.first());
+        assert_eq!(pairs(book.bids()), bids);
+        assert_eq!(pairs(book.asks()), asks);
+        assert_eq!(pairs(book.asks().rev()).last(), asks.first());
         let best = |level: Option<Level>| level.map(|l| (l.price, l.size));
         assert_eq!((best(book.best_bid()), best(book.best_ask())), (bids.first().copied(), asks.first().copied()));
         let top = bids.first().zip(asks.first());
         assert_eq!(book.spread(), top.map(|((bid, _), (ask, _))| ask - bid));
         assert_eq!(book.mid(), top.map(|((bid, _), (ask, _))| (ask + bid) / Decimal::TWO));
+    }
+
+    /// What a book says of several levels together, reckoned anew from all of them.
+    fn check_sums(&self, book: &OrderBook, price: Decimal, quantity: Decimal, levels: usize) {
+        let bids: Vec<_> = self.bids.iter().rev().map(|(price, size)| (*price, *size)).collect();
+        let asks: Vec<_> = self.asks.iter().map(|(price, size)| (*price, *size)).collect();
+        let total = |levels: &[(Decimal, Decimal)]| levels.iter().map(|(_, size)| size).sum::<Decimal>();
+        let within = |levels: &[(Decimal, Decimal)], good: fn(&Decimal, &Decimal) -> bool| -> Decimal {
+            levels.iter().filter(|(at, _)| good(at, &price)).map(|(_, size)| size).sum()
+        };
+        assert_eq!(book.bids().quantity_to(price), within(&bids, Decimal::ge));
+        assert_eq!(book.asks().quantity_to(price), within(&asks, Decimal::le));
+        let [bid, ask] = [&bids, &asks].map(|side| total(&side[..levels.min(side.len())]));
+        assert_eq!(book.imbalance(levels), (bid + ask > Decimal::ZERO).then(|| (bid - ask) / (bid + ask)));
+        for (side, levels) in [(book.bids(), bids), (book.asks(), asks)] {
+            // Lots of 0.01, one after another.
+            let lots = levels
+                .iter()
+                .flat_map(|(at, size)| (0..u32::try_from(*size * Decimal::ONE_HUNDRED).unwrap()).map(|_| *at));
+            let count = u32::try_from(quantity * Decimal::ONE_HUNDRED).unwrap() as usize;
+            let taken: Vec<Decimal> = lots.take(count).collect();
+            let enough = count > 0 && taken.len() == count;
+            assert_eq!(side.clone().price_for(quantity), taken.last().copied().filter(|_| enough));
+            let average = enough.then(|| taken.iter().sum::<Decimal>() / Decimal::from(count));
+            assert_eq!(side.vwap(quantity).map(|price| price.round_dp(20)), average.map(|price| price.round_dp(20)));
+        }
     }
 }
 
@@ -210,6 +239,56 @@ fn another_product_is_refused() {
     let mut book = OrderBook::new("C/D".try_into().unwrap());
     assert_eq!(book.apply(&snapshot(5)).unwrap_err().field(), "symbol");
     assert_eq!(book.status(), BookStatus::Waiting);
+}
+
+#[test]
+fn the_two_channels_do_not_mix() {
+    let mut book = live();
+    let realtime = [depth("depth-realtime", 6, NONE, NONE), depth("depth-snapshot-realtime", 6, NONE, NONE)];
+    for message in &realtime {
+        assert_eq!(book.apply(message).unwrap_err().field(), "m");
+        assert_eq!(book.seqnum(), Some(5));
+    }
+    book.restart();
+    assert_eq!(book.apply(&realtime[1]), Ok(BookChange::Built));
+    assert_eq!(book.apply(&change(7)).unwrap_err().field(), "m");
+    assert_eq!(book.apply(&depth("depth-realtime", 7, NONE, NONE)), Ok(BookChange::Updated));
+}
+
+#[test]
+fn a_bounded_book_says_when_it_knows_no_more() {
+    let mut book = OrderBook::bounded("A/B".try_into().unwrap(), 1);
+    let bids = [("9", "1"), ("8", "1"), ("7", "1"), ("6", "1")];
+    assert_eq!(book.apply(&depth("depth-snapshot", 1, &bids, &[("10", "1")])), Ok(BookChange::Built));
+    assert_eq!(book.bids().map(|level| level.price).collect::<Vec<_>>(), [9.into(), 8.into()]);
+    // What is beyond changes unseen.
+    assert_eq!(book.apply(&depth("depth", 2, &[("7", "5")], NONE)), Ok(BookChange::Updated));
+    assert_eq!(book.bids().count(), 2);
+    assert_eq!(book.apply(&depth("depth", 3, &[("9", "0")], &[("10", "0"), ("11", "1")])), Ok(BookChange::Updated));
+    assert_eq!(book.best_bid().unwrap().price, 8.into());
+    assert_eq!(book.apply(&depth("depth", 4, &[("8", "0")], NONE)), Ok(BookChange::Lost));
+    assert_eq!(book.status(), BookStatus::Stale(StaleReason::Exhausted));
+    makes_no_claims(&book);
+    // A side of which all is known may well be empty.
+    assert_eq!(book.apply(&depth("depth-snapshot", 5, &[("7", "1")], &[("10", "1")])), Ok(BookChange::Built));
+    assert_eq!(book.apply(&depth("depth", 6, &[("7", "0")], NONE)), Ok(BookChange::Updated));
+    assert_eq!(book.best_bid(), None);
+}
+
+#[test]
+fn sums_do_not_overflow() {
+    let most = "9999999999999999999999999999";
+    let mut book = new_book();
+    let huge = depth("depth-snapshot", 1, &[("9", most), ("8", most)], &[("10", most), ("11", most)]);
+    assert_eq!(book.apply(&huge), Ok(BookChange::Built));
+    let size: Decimal = most.parse().unwrap();
+    assert_eq!(book.bids().quantity_to(Decimal::ONE), size + size);
+    assert_eq!((book.asks().price_for(size + Decimal::ONE), book.asks().vwap(size)), (Some(11.into()), None));
+    assert_eq!(book.imbalance(9), Some(Decimal::ZERO));
+    let many: Vec<_> = (1..20).map(|price| (price, most)).collect();
+    assert_eq!(book.apply(&depth("depth-snapshot", 2, &many, NONE)), Ok(BookChange::Built));
+    assert_eq!((book.bids().quantity_to(Decimal::ONE), book.imbalance(20)), (Decimal::MAX, None));
+    assert_eq!((book.bids().price_for(Decimal::ZERO), book.bids().vwap(Decimal::NEGATIVE_ONE)), (None, None));
 }
 
 #[test]
@@ -420,5 +499,43 @@ proptest! {
         prop_assert_eq!(book.apply(&market.snapshot(lost + new.index(end + 1 - lost))), Ok(BookChange::Built));
         prop_assert_eq!(book.seqnum(), Some(end as u64));
         market.states[end].check(&book);
+    }
+
+    /// A bounded book, and a copy of the top of one, show the best levels of the reference without a hole, or say that
+    /// they do not know.
+    #[test]
+    fn a_bounded_book_is_the_top_of_the_reference(market in market(), bound in 1usize..9, top in 1usize..9) {
+        let mut bounded = OrderBook::bounded("A/B".try_into().unwrap(), bound);
+        bounded.apply(&market.snapshot(0)).unwrap();
+        let mut copy = bounded.top(top);
+        for (at, change) in market.changes.iter().enumerate() {
+            let state = &market.states[at + 1];
+            for book in [&mut bounded, &mut copy] {
+                if book.apply(change).unwrap() == BookChange::Lost {
+                    prop_assert_eq!(book.status(), BookStatus::Stale(StaleReason::Exhausted));
+                    makes_no_claims(book);
+                    book.apply(&market.snapshot(at + 1)).unwrap();
+                }
+                let (bids, asks) = (pairs(book.bids()), pairs(book.asks()));
+                let all_bids: Vec<_> = state.bids.iter().rev().map(|(price, size)| (*price, *size)).collect();
+                let all_asks: Vec<_> = state.asks.iter().map(|(price, size)| (*price, *size)).collect();
+                prop_assert_eq!(&bids, &all_bids[..bids.len()]);
+                prop_assert_eq!(&asks, &all_asks[..asks.len()]);
+                prop_assert_eq!((bids.is_empty(), asks.is_empty()), (all_bids.is_empty(), all_asks.is_empty()));
+                prop_assert!(bids.len().max(asks.len()) <= 2 * bound + 4);
+            }
+        }
+    }
+
+    #[test]
+    fn sums_are_those_of_the_levels(
+        market in market(), price in 480u32..520, quantity in 0u32..4000, levels in 0usize..12,
+    ) {
+        let end = market.changes.len();
+        let mut book = new_book();
+        book.apply(&market.snapshot(end)).unwrap();
+        market.states[end].check_sums(&book, Decimal::new(price.into(), 1), Decimal::new(quantity.into(), 2), levels);
+        book.restart();
+        Reference::default().check_sums(&book, Decimal::new(price.into(), 1), Decimal::new(quantity.into(), 2), levels);
     }
 }

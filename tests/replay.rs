@@ -92,14 +92,39 @@ fn play(file: &Path, messages: usize) -> (BTreeMap<String, usize>, BTreeMap<Symb
 /// The books that the session gives without a socket.
 fn books_of(file: &Path) -> BTreeMap<Symbol, OrderBook> {
     let client = Client::builder(Endpoint::new("http://127.0.0.1:1", "ws://127.0.0.1:1").unwrap()).build().unwrap();
-    let stream = client.stream().replay(&Recording::open(file).unwrap()).connect().unwrap();
-    let mut books = BTreeMap::new();
-    for event in &stream {
+    let play = || client.stream().replay(&Recording::open(file).unwrap()).connect().unwrap();
+    let mut made = BTreeMap::new();
+    for event in &play() {
         if let Event::Depth(depth) = event {
-            books.entry(depth.symbol).or_insert_with(|| OrderBook::new(depth.symbol)).apply(&depth).unwrap();
+            made.entry(depth.symbol).or_insert_with(|| OrderBook::new(depth.symbol)).apply(&depth).unwrap();
         }
     }
-    books
+    // The books that the stream keeps are the same, and their messages are no events then.
+    let stream = play();
+    let kept = stream.books(Channel::depth(made.keys())).unwrap();
+    assert!(!stream.iter().any(|event| matches!(event, Event::Depth(_))));
+    for book in kept {
+        let (top, made) = (book.top(usize::MAX), &made[&book.symbol()]);
+        assert!(top.is_live() && top.bids().eq(made.bids()) && top.asks().eq(made.asks()));
+    }
+    made
+}
+
+/// Plays a session to a stream that keeps the books itself: they end as those that were made of its events.
+fn keep(file: &Path, made: &BTreeMap<Symbol, OrderBook>) {
+    let sandbox = Sandbox::builder().replay(file).speed(Speed::Max).start().unwrap();
+    let client = Client::builder(sandbox.endpoint()).build().unwrap();
+    let stream = client.stream().connect().unwrap();
+    for mut book in stream.books(Channel::depth(made.keys())).unwrap() {
+        let made = &made[&book.symbol()];
+        let mut kept = book.top(usize::MAX);
+        while kept.seqnum() != made.seqnum() {
+            assert!(book.wait(PATIENCE).unwrap(), "{book:?}");
+            kept = book.top(usize::MAX);
+        }
+        assert_eq!(kept.bids().collect::<Vec<_>>(), made.bids().collect::<Vec<_>>());
+        assert_eq!(kept.asks().collect::<Vec<_>>(), made.asks().collect::<Vec<_>>());
+    }
 }
 
 fn json(file: &Path) -> serde_json::Value {
@@ -128,6 +153,7 @@ fn the_recorded_session_gives_the_expected_book() {
     let (counted, books) = play(&file, 313);
     let all = [("connected", 1), ("sub", 20), ("depth", 277), ("depth-snapshot", 10), ("trades", 3), ("ping", 2)];
     assert_eq!(counted, kinds(all));
+    keep(&file, &books);
     let expected = json(&recorded.join("book-CHZ-USDT.expected.json"));
     for books in [books, books_of(&file)] {
         assert!(books.len() == 10 && books.values().all(OrderBook::is_live));
@@ -148,6 +174,7 @@ fn the_small_session_gives_its_book() {
     }
     let (counted, books) = play(&file, expected.values().sum());
     assert_eq!(counted, expected);
+    keep(&file, &books);
     let expected = json(&fixtures.join("session-small.expected.json"));
     assert_eq!(books.len(), expected.as_object().unwrap().len());
     for (symbol, book) in books.iter().chain(&books_of(&file)) {

@@ -4,7 +4,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bitmax::model::{AccountCategory, AccountKind, OrderStatus, Outcome, Side, TransactionType};
-use bitmax::sandbox::Sandbox;
+use bitmax::sandbox::{Sandbox, SandboxError, Speed};
 use bitmax::{
     Account, BalanceQuery, CancelOrder, Client, ClientOrderId, Code, Credentials, Decimal, Error, NewOrder,
     OrderHistoryQuery, OrderSource, RecentOrdersQuery, Respond, WalletQuery, order_id,
@@ -128,4 +128,21 @@ fn a_wrong_secret_is_refused() {
     let credentials = Credentials::new(sandbox.api_key(), "wrong").unwrap();
     let client = Client::builder(sandbox.endpoint()).credentials(credentials).build().unwrap();
     assert_eq!(code(client.account(AccountCategory::Cash).unwrap_err()), Code::AUTHENTICATION_FAILED);
+}
+
+#[test]
+fn time_can_go_faster() {
+    let sandbox = Sandbox::builder().speed(Speed::Times(20.0)).start().unwrap();
+    let began = sandbox.now();
+    let client = Client::builder(sandbox.endpoint()).credentials(sandbox.credentials()).build().unwrap();
+    let account = client.account(AccountCategory::Cash).unwrap();
+    while sandbox.now() < began + 60_000 {
+        std::thread::yield_now();
+    }
+    // A client whose clock cannot keep up is served all the same.
+    account.place(&NewOrder::limit("BTC/USDT", Side::Buy, "0.001", "10000").unwrap()).unwrap();
+    let trades = client.market().trades("BTC/USDT", None).unwrap();
+    assert!(trades.trades.last().unwrap().ts > began + 30_000);
+    let max = Sandbox::builder().speed(Speed::Max).start().unwrap_err();
+    assert!(matches!(max, SandboxError::InvalidSetting { field: "speed", .. }));
 }

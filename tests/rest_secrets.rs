@@ -113,7 +113,9 @@ fn no_secret_is_shown_told_or_logged() {
     let mut hidden = Vec::new();
 
     let credentials = Credentials::new(KEY, SECRET).unwrap();
-    write!(shown, "{credentials:?} {:#?}", credentials).unwrap();
+    let signature = credentials.sign(1_608_133_910_000, "info");
+    write!(shown, "{credentials:?} {credentials:#?} {signature:?} {signature:#?}").unwrap();
+    hidden.push(signature.as_str().to_owned());
     for (key, secret) in [(KEY, ""), ("", SECRET), (KEY, "no t one"), (&format!("{KEY} "), SECRET)] {
         let error = Credentials::new(key, secret).unwrap_err();
         write!(shown, "{error} {error:?}").unwrap();

@@ -99,7 +99,12 @@ fn beyond_level_2_the_session_ends_and_its_address_is_banned() {
 fn an_address_has_so_many_sessions() {
     let limits = StreamLimits { sessions_of_group: 3, sessions_of_address: 5, ..StreamLimits::reference() };
     let sandbox = limited(limits);
-    let open = |group: u32| Stream::upgrade(sandbox.port(), &format!("/{group}/api/pro/v1/stream"));
+    let open = |group: u32| {
+        let mut stream = Stream::upgrade(sandbox.port(), &format!("/{group}/api/pro/v1/stream"));
+        // The greeting says that the session counts.
+        stream.next("connected");
+        stream
+    };
     let refused = |group: u32| Stream::refused(sandbox.port(), &format!("/{group}/api/pro/v1/stream")).status;
     let mut first: Vec<Stream> = (0..3).map(|_| open(0)).collect();
     assert_eq!(refused(0), 429);

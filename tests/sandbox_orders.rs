@@ -10,7 +10,7 @@ mod raw;
 use std::time::Duration;
 
 use bitmax::model::AccountCategory::{Cash, Margin};
-use bitmax::sandbox::{OrderRequest, ProductOptions};
+use bitmax::sandbox::{OrderRequest, ProductOptions, User, UserOptions};
 use private::{Client, ROW, START, floor, names, text};
 use raw::Answer;
 use serde_json::{Value, json};
@@ -543,4 +543,46 @@ fn one_bad_cancel_fails_the_batch() {
     assert_eq!(codes(json!([cancel(&two), cancel(&two)])), [(300_013, two.clone()), (300_019, two.clone())]);
     assert_eq!(codes(Value::from(vec![cancel(&one); 11])), []);
     assert_eq!(sandbox.user().open_orders(Cash).len(), 2);
+}
+
+// --- Among the market's own participants ---
+
+#[test]
+fn the_market_runs_over_what_rests_and_triggers_stops() {
+    let sandbox = private::still();
+    let user = sandbox.user();
+    let mut http = raw::Http::connect(sandbox.port());
+    let mut price = |side: &str| {
+        let ticker = http.get("/api/pro/v1/spot/ticker?symbol=BTC/USDT").data();
+        private::dec(&ticker[side][0]).round()
+    };
+    let (bid, ask) = (price("bid"), price("ask"));
+    let away = (bid / bitmax::Decimal::from(2_000)).round();
+    let resting = [
+        OrderRequest::buy("BTC/USDT", "0.01").limit(bid - (away / bitmax::Decimal::TWO).round()),
+        OrderRequest::sell("BTC/USDT", "0.01").limit(ask + (away / bitmax::Decimal::TWO).round()),
+    ];
+    let resting = resting.map(|order| user.place(&order).unwrap());
+    // Of another user, as nobody trades with oneself.
+    let other = sandbox.add_user(UserOptions::new());
+    other.fund(Cash, "BTC", 1).unwrap();
+    other.fund(Cash, "USDT", 10_000).unwrap();
+    let stops = [
+        OrderRequest::sell("BTC/USDT", "0.01").stop(bid - away),
+        OrderRequest::buy("BTC/USDT", "0.01").stop(ask + away),
+    ];
+    let stops = stops.map(|order| other.place(&order).unwrap());
+    let filled =
+        |user: &User, id| user.ended_orders(Cash).iter().any(|order| order.id == id && !order.filled.is_zero());
+    assert!(user.ended_orders(Cash).is_empty() && other.ended_orders(Cash).is_empty());
+    // The price goes five ten-thousandths to one side or the other, through what rests there on the way.
+    let mut seconds = 0;
+    while !stops.iter().any(|id| filled(&other, *id)) {
+        sandbox.advance(Duration::from_secs(1));
+        seconds += 1;
+        assert!(seconds < 3_600, "the price moved by less in an hour");
+    }
+    for (stop, passed) in stops.into_iter().zip(resting) {
+        assert!(filled(user, passed) || !filled(&other, stop));
+    }
 }

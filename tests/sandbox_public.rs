@@ -15,7 +15,7 @@ use raw::{Http, Stream};
 use serde_json::{Value, json};
 
 const START: u64 = 1_700_000_012_345;
-const PRODUCTS: usize = 11;
+const PRODUCTS: usize = 20;
 
 /// A sandbox whose time stands still until it is moved, and which answers at once.
 fn still() -> Sandbox {

@@ -7,10 +7,13 @@ mod ws;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use bitmax::{Channel, Client, CloseReason, Direction, Endpoint, Error, Event, Phase, Stream, Timeout};
+use bitmax::{
+    BookChange, Channel, Client, CloseReason, Decimal, Direction, Endpoint, Error, Event, OrderBook, Phase, Stream,
+    Timeout,
+};
 use ws::{GREETING, PATIENCE, Peer, Server, bbo, client_of, next, quick};
 
 #[test]
@@ -257,6 +260,81 @@ fn a_slow_consumer_loses_market_data_only_and_is_told() {
         }
     }
     assert_eq!((delivered + dropped, unknown), (FLOOD, 1));
+}
+
+/// What was dropped of a book is a gap in it, and the book is built again.
+#[test]
+fn the_book_of_a_slow_consumer_is_built_again() {
+    const FLOOD: u64 = 500;
+    fn depth(m: &str, seqnum: u64) -> String {
+        let sides = format!(r#""bids":[["9","{seqnum}"]],"asks":[["10","1"]]"#);
+        format!(r#"{{"m":"{m}","symbol":"A/B","data":{{"ts":1,"seqnum":{seqnum},{sides}}}}}"#)
+    }
+    let (flooded, was_flooded) = mpsc::channel();
+    let server = Server::start(move |_, socket| {
+        let mut peer = Peer::greet(socket);
+        peer.say(&depth("depth-snapshot", 0));
+        (1..=FLOOD).for_each(|seqnum| peer.say(&depth("depth", seqnum)));
+        flooded.send(()).unwrap();
+        let asked = peer.hear();
+        assert!(asked.contains(r#""action":"depth-snapshot""#), "{asked}");
+        peer.say(&depth("depth-snapshot", FLOOD));
+        peer.say(&depth("depth", FLOOD + 1));
+        drop(peer.wait_for_close());
+    });
+    let stream = server.client().stream().max_queued(20).connect().unwrap();
+    was_flooded.recv_timeout(PATIENCE).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while stream.stats().messages <= FLOOD + 1 {
+        assert!(Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+    let mut book = OrderBook::new("A/B".try_into().unwrap());
+    let (mut lagged, mut built) = (0, 0);
+    while book.seqnum() != Some(FLOOD + 1) {
+        match next(&stream) {
+            Event::Depth(depth) => match book.apply(&depth).unwrap() {
+                BookChange::Built => built += 1,
+                BookChange::Lost => panic!("nothing came after what was dropped"),
+                _ => {}
+            },
+            Event::Lagged(lag) => {
+                lagged += 1;
+                assert_eq!(lag.dropped, [("depth:A/B".into(), FLOOD - 19)]);
+                book.restart();
+                stream.request_snapshot("A/B").unwrap();
+            }
+            Event::Connected { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((lagged, built, book.is_live()), (1, 2, true));
+    assert_eq!(book.best_bid().unwrap().size, Decimal::from(FLOOD + 1));
+}
+
+#[test]
+fn the_streams_of_a_client_share_its_attempts_to_connect() {
+    let hour = Duration::from_secs(3600);
+    let (go, gone) = mpsc::channel::<()>();
+    let gone = Mutex::new(gone);
+    let server = Server::start(move |number, socket| {
+        let mut peer = Peer::greet(socket);
+        if number == 0 {
+            gone.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+        } else {
+            drop(peer.wait_for_close());
+        }
+    });
+    let client = server.client();
+    let builder =
+        || client.stream().backoff(Duration::from_millis(1), Duration::from_millis(1)).attempt_budget(2, hour);
+    let (first, _second) = (builder().connect().unwrap(), builder().connect().unwrap());
+    assert!(matches!(next(&first), Event::Connected { .. }));
+    go.send(()).unwrap();
+    match next(&first) {
+        Event::Disconnected(outage) => assert!(outage.retry_in > hour / 2, "{outage:?}"),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -6,15 +6,19 @@
 mod ws;
 
 use std::sync::mpsc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bitmax::model::{AccountCategory, OrderStatus, Outcome, Side};
 use bitmax::{
-    Authentication, CancelOrder, Channel, CloseReason, Code, Direction, Error, Event, MessageLimits, NewOrder, Stream,
-    Symbol,
+    Authentication, CancelOrder, Channel, ClientOrderId, CloseReason, Code, Direction, Error, Event, MessageLimits,
+    NewOrder, Stream, Symbol,
 };
 use serde_json::{Value, json};
-use ws::{AUTHENTICATED, KEY, PATIENCE, Peer, Server, account_client as client, account_server, next, quick};
+use tungstenite::Message;
+use ws::{
+    AUTHENTICATED, KEY, PATIENCE, Peer, Server, TEXT, account_client as client, account_server, bbo, frame, next, quick,
+};
 
 fn connected(stream: &Stream) {
     let event = next(stream);
@@ -185,6 +189,70 @@ fn orders_are_answered_each_to_its_own() {
         other => panic!("{other:?}"),
     }
     assert!(handle.cancel_all(cash, None).is_ok());
+}
+
+/// To wake another thread for it takes as long as the way to the server.
+#[test]
+fn a_request_is_sent_by_its_caller_where_the_streams_thread_waits() {
+    let server = authenticated(|mut peer| {
+        while let Ok(Message::Text(order)) = peer.0.read() {
+            peer.say(&ack("place-order", &serde_json::from_str(&order).unwrap()));
+        }
+    });
+    let (sent, senders) = mpsc::channel();
+    let tap = move |direction, _: &str, _| {
+        if direction == Direction::Sent {
+            sent.send(thread::current().id()).unwrap();
+        }
+    };
+    let stream = client(&server).stream().authenticate(Authentication::Header).tap(tap).connect().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        assert!(stream.place(AccountCategory::Cash, &buy()).is_ok());
+        // Should the thread be busy, it sends.
+        if senders.recv().unwrap() == thread::current().id() {
+            break;
+        }
+        assert!(Instant::now() < deadline);
+    }
+}
+
+#[test]
+fn many_threads_send_requests_into_a_flood_and_each_gets_its_own_answer() {
+    const THREADS: usize = 4;
+    const ORDERS: usize = 100;
+    let server = authenticated(|mut peer| {
+        let quotes = frame(TEXT, bbo("BTC/USDT", 1).as_bytes()).repeat(200);
+        for _ in 0..THREADS * ORDERS {
+            let order = peer.hear_json();
+            peer.raw(&quotes);
+            peer.say(&ack("place-order", &order));
+        }
+        assert!(peer.wait_for_close().is_some(), "nothing is sent twice");
+    });
+    let stream = client(&server).stream().authenticate(Authentication::Header).connect().unwrap();
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            let handle = stream.handle();
+            scope.spawn(move || {
+                for _ in 0..ORDERS {
+                    let id = ClientOrderId::random().unwrap();
+                    let answer = handle.place(AccountCategory::Cash, &buy().id(id)).unwrap();
+                    assert!(matches!(&answer.info, Outcome::Ack(ack) if ack.id == id.as_str()));
+                }
+            });
+        }
+    });
+    let (mut quotes, mut dropped) = (0, 0);
+    while quotes + dropped < THREADS * ORDERS * 200 {
+        match next(&stream) {
+            Event::Bbo(_) => quotes += 1,
+            // The newest comes after all.
+            Event::Lagged(lag) => dropped += lag.dropped.iter().map(|(_, n)| *n as usize).sum::<usize>() - 1,
+            Event::Connected { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]

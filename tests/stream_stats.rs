@@ -45,6 +45,7 @@ fn messages_bytes_queue_and_lag_are_counted() {
     assert_eq!((stats.bytes, stats.dropped, stats.reconnections), (bytes + 7, 6, 0));
     assert_eq!((stats.round_trip, stats.clock_offset), (None, None));
     assert!(stats.newest_age.unwrap() <= before.elapsed());
+    until(&handle, |later| later.newest_age > stats.newest_age);
 
     for queued in (0..7).rev() {
         next(&stream);

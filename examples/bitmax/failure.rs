@@ -5,7 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use bitmax::sandbox::SandboxError;
-use bitmax::{Error, InvalidInput, RecordingError};
+use bitmax::{Error, InvalidInput, OrderId, RecordingError};
 use serde_json::{Map, Value, json};
 
 /// Why a command failed.
@@ -18,6 +18,10 @@ pub(crate) enum Failure {
     Sandbox(SandboxError),
     /// The session could not be recorded.
     Recording(RecordingError),
+    /// The order never arrived.
+    Absent,
+    /// Whether the exchange has the order could not be found out.
+    Unknown(OrderId, Error),
     /// Standard output is gone.
     Output(io::Error),
 }
@@ -34,6 +38,8 @@ impl Failure {
             Self::Usage(_) => ("usage", 2, false),
             Self::Sandbox(_) => ("sandbox", 3, false),
             Self::Recording(_) => ("recording", 3, false),
+            Self::Absent => ("absent", 3, false),
+            Self::Unknown(..) => ("unknown", 3, true),
             // The reader has what it wanted.
             Self::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
             Self::Output(_) => ("output", 3, false),
@@ -78,6 +84,8 @@ impl Failure {
             Self::Usage(message) => message.clone(),
             Self::Sandbox(e) => e.to_string(),
             Self::Recording(e) => e.to_string(),
+            Self::Absent => "the order never arrived, and will not".to_owned(),
+            Self::Unknown(order_id, e) => format!("the order may have been placed ({e}): ask for {order_id} later"),
             Self::Output(e) => format!("cannot write: {e}"),
         }
     }

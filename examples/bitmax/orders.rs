@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use bitmax::model::{AccountCategory, Ack, HistoryOrder, Order, Outcome, Rows, Side};
 use bitmax::{
-    Authentication, CancelOrder, Client, ClientOrderId, NewOrder, OrderHistoryQuery, OrderId, RecentOrdersQuery,
-    Respond, StreamHandle, TimeInForce,
+    Authentication, CancelOrder, Client, ClientOrderId, Error, NewOrder, OrderHistoryQuery, OrderId, RecentOrdersQuery,
+    Respond, Settled, StreamHandle, TimeInForce,
 };
 use clap::{Args, Subcommand, ValueEnum, value_parser};
+use serde_json::json;
 
 use crate::account::{parsed, set};
 use crate::batch::{cancels_of, orders_of};
@@ -138,6 +139,9 @@ pub(crate) struct Place {
     /// What the answer waits for: ack, accept or done
     #[arg(long)]
     resp: Option<String>,
+    /// Where the answer is lost, find out until the time-out what became of the order
+    #[arg(long)]
+    settle: bool,
     #[command(flatten)]
     over: OverArg,
 }
@@ -229,8 +233,14 @@ impl OrderCommand {
         match self {
             Self::Place(place) => {
                 let category = place.category;
-                let over = place.over.over;
+                let (over, settle) = (place.over.over, place.settle);
                 let order = place.order()?;
+                if settle {
+                    return match over {
+                        Over::Rest => settled(client.account(category)?.place_settled(&order, deadline)?, output),
+                        Over::Ws => Err(Failure::usage("--settle: only orders over REST are settled")),
+                    };
+                }
                 let answer = match over {
                     Over::Rest => client.account(category)?.place(&order)?,
                     Over::Ws => ask(client, way, deadline, |stream| stream.place(category, &order))?,
@@ -337,6 +347,27 @@ impl Place {
             time: None,
         }
         .order()
+    }
+}
+
+/// Tells what became of an order. One that the exchange does not have, or may not have, is a failure.
+fn settled(settled: Settled, output: &Output) -> Result<(), Failure> {
+    match settled {
+        Settled::Placed { order_id, order } => {
+            let placed = json!({"settled": "placed", "orderId": order_id, "order": order});
+            output.value(&placed, |_| match order {
+                Some(order) => orders(&[*order]),
+                None => {
+                    let mut table = Table::new(["ANSWER", "ORDER ID"]);
+                    table.row([&"placed", &order_id]);
+                    table
+                }
+            })
+        }
+        Settled::Refused(refusal) => Err(Error::Refused(refusal).into()),
+        Settled::Absent => Err(Failure::Absent),
+        Settled::Unknown { order_id, error } => Err(Failure::Unknown(order_id, *error)),
+        other => Err(Failure::usage(format!("{other:?}"))),
     }
 }
 

@@ -21,19 +21,27 @@ pub(crate) struct SandboxCommand {
     /// Play a recorded session instead of the moving market
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
-    /// How many times as fast as recorded; 0 is as fast as possible
-    #[arg(long, value_name = "X", requires = "replay")]
+    /// How many times as fast time goes, or a recording is played, for which 0 is as fast as possible
+    #[arg(long, value_name = "X")]
     speed: Option<f64>,
+    /// Keep users, orders and balances in this file, and take up what is in it
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
 }
 
 impl SandboxCommand {
     /// Prints one line with the addresses and the first user's credentials, then serves.
     pub(crate) fn run(self) -> Result<(), Failure> {
+        let replays = self.replay.is_some();
         let mut builder = Sandbox::builder().port(self.port).seed(self.seed);
         if let Some(file) = self.replay {
             builder = builder.replay(file);
         }
+        if let Some(file) = self.state {
+            builder = builder.state(file);
+        }
         builder = match self.speed {
+            Some(0.0) if !replays => return Err(Failure::usage("--speed 0 is for --replay")),
             None => builder,
             Some(0.0) => builder.speed(Speed::Max),
             Some(times) => builder.speed(Speed::Times(times)),

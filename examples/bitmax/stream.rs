@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use bitmax::model::{AccountCategory, Level};
 use bitmax::{
-    Authentication, Channel, Client, CloseReason, Error, Event, OrderBook, Stream, StreamBuilder, StreamHandle, Symbol,
+    Authentication, Book, Channel, Client, CloseReason, Error, Event, OrderBook, Stream, StreamBuilder, StreamHandle,
+    Symbol,
 };
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
@@ -110,9 +111,10 @@ impl StreamCommand {
                 watch(if ready_ack { builder.ready_ack() } else { builder }, channels, &end, json)
             }
             Self::Book { symbol, levels, realtime, end } => {
-                let symbol = symbol.parse()?;
-                let follow = Follow { book: OrderBook::new(symbol), levels: usize::from(levels), realtime };
-                follow.run(stream_by(client, way, deadline)?, &end, json)
+                let symbol: Symbol = symbol.parse()?;
+                let stream = stream_by(client, way, deadline)?.connect()?;
+                let book = if realtime { stream.book_realtime(symbol) } else { stream.book(symbol) }?;
+                follow(&stream, book, levels.into(), &end, json)
             }
             Self::Record(command) => command.run(stream_by(client, way, deadline)?, json),
             Self::Request(command) => command.run(client, &Output::new(json), deadline),
@@ -163,74 +165,35 @@ fn watch(builder: StreamBuilder, channels: Vec<Channel>, end: &End, json: bool) 
     })
 }
 
-/// A book that is followed.
-struct Follow {
-    book: OrderBook,
-    levels: usize,
-    realtime: bool,
-}
-
-impl Follow {
-    fn run(mut self, builder: StreamBuilder, end: &End, json: bool) -> Result<(), Failure> {
-        let symbol = self.book.symbol();
-        let channel = if self.realtime { Channel::depth_realtime([symbol]) } else { Channel::depth([symbol]) };
-        let stream = builder.subscribe(channel).connect()?;
-        self.begin(&stream)?;
-        let mut out = io::stdout().lock();
-        let redraw = out.is_terminal();
-        each(&stream, end, |event| {
-            match &event {
-                Event::Depth(depth) => {
-                    let asked = self.book.needs_snapshot();
-                    self.book.apply(depth)?;
-                    if self.book.needs_snapshot() && (!asked || depth.kind.is_snapshot()) {
-                        self.rebuild(&stream)?;
-                    }
-                }
-                Event::Disconnected(_) => self.book.restart(),
-                Event::Reconnected { .. } => {
-                    self.begin(&stream)?;
-                    return Ok(false);
-                }
-                _ => return Ok(false),
-            }
-            if json {
-                writeln!(out, "{}", json_of_book(&self.book, self.levels)?)?;
-            } else {
-                if redraw {
-                    // To the upper left corner of an empty screen.
-                    write!(out, "\x1b[2J\x1b[H")?;
-                }
-                write_book(&mut out, &self.book, self.levels)?;
-            }
-            out.flush()?;
-            Ok(matches!(event, Event::Depth(_)))
-        })
-    }
-
-    /// Asks for the first snapshot; that of `depth-realtime` comes by itself.
-    fn begin(&self, stream: &Stream) -> Result<(), Failure> {
-        if !self.realtime {
-            stream.request_snapshot(self.book.symbol())?;
+/// Prints a book at each change, until it is time to stop.
+fn follow(stream: &Stream, mut book: Book, levels: usize, end: &End, json: bool) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let redraw = out.is_terminal();
+    let until = end.time.map(|time| Instant::now() + time);
+    let mut left = end.count;
+    while left != Some(0) {
+        let patience = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+        match book.wait(patience) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            // Its last event says why.
+            Err(Error::Closed) => return each(stream, &End { count: None, time: None }, |_| Ok(false)),
+            Err(e) => return Err(e.into()),
         }
-        Ok(())
-    }
-
-    /// Asks for a new snapshot of a book that was lost.
-    fn rebuild(&mut self, stream: &Stream) -> Result<(), Failure> {
-        if !self.realtime {
-            return Ok(stream.request_snapshot(self.book.symbol())?);
-        }
-        match stream.depth_snapshot_realtime(self.book.symbol()) {
-            Ok(snapshot) => {
-                self.book.apply(&snapshot)?;
-                Ok(())
+        let book = book.top(levels);
+        if json {
+            writeln!(out, "{}", json_of_book(&book)?)?;
+        } else {
+            if redraw {
+                // To the upper left corner of an empty screen.
+                write!(out, "\x1b[2J\x1b[H")?;
             }
-            // The next connection begins with a snapshot.
-            Err(Error::NotReady(_) | Error::ConnectionLost) => Ok(()),
-            Err(e) => Err(e.into()),
+            write_book(&mut out, &book)?;
         }
+        out.flush()?;
+        left = left.map(|left| left - 1);
     }
+    Ok(())
 }
 
 /// Hands every event over, until it is time to stop; `show` says whether it counts.
@@ -267,7 +230,7 @@ pub(crate) fn each(
     Ok(())
 }
 
-fn json_of_book(book: &OrderBook, levels: usize) -> Result<String, Failure> {
+fn json_of_book(book: &OrderBook) -> Result<String, Failure> {
     #[derive(Serialize)]
     struct Line {
         symbol: Symbol,
@@ -282,24 +245,24 @@ fn json_of_book(book: &OrderBook, levels: usize) -> Result<String, Failure> {
         seqnum: book.seqnum(),
         ts: book.ts(),
         synced: book.is_live(),
-        bids: book.bids().take(levels).collect(),
-        asks: book.asks().take(levels).collect(),
+        bids: book.bids().collect(),
+        asks: book.asks().collect(),
     };
     Ok(serde_json::to_string(&line).map_err(io::Error::from)?)
 }
 
-fn write_book(out: &mut impl Write, book: &OrderBook, levels: usize) -> io::Result<()> {
+fn write_book(out: &mut impl Write, book: &OrderBook) -> io::Result<()> {
     let (Some(seqnum), true) = (book.seqnum(), book.is_live()) else {
         return writeln!(out, "{} {:?}", book.symbol(), book.status());
     };
     // The snapshot of the realtime channel has no time.
     let when = or_dash(book.ts().filter(|ts| *ts > 0).map(time));
     writeln!(out, "{when} {} {seqnum}", book.symbol())?;
-    let asks: Vec<Level> = book.asks().take(levels).collect();
+    let asks: Vec<Level> = book.asks().collect();
     for level in asks.iter().rev() {
         writeln!(out, "  ask {:>16} {:>16}", level.price, level.size)?;
     }
-    for level in book.bids().take(levels) {
+    for level in book.bids() {
         writeln!(out, "  bid {:>16} {:>16}", level.price, level.size)?;
     }
     Ok(())

@@ -2,59 +2,80 @@
 
 use rust_decimal::Decimal;
 
+use super::levels::Levels;
 use crate::model::Level;
 
 /// One side, the best level last: what changes most is where little has to move.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Side<const ASKS: bool> {
+#[derive(Debug, Clone)]
+pub(super) struct Side {
+    /// What makes a key of ticks, and ticks of a key, by exclusive or: of bids nothing, of asks all bits.
+    flip: u64,
     /// By key, rising. A level that goes stays with size zero, for it often comes again and there is less to move;
     /// but the last is always there.
-    levels: Vec<Entry>,
+    entries: Vec<Entry>,
+    /// Levels wanted at least; twice as many make room.
+    bound: usize,
+    /// Of what is worse than this key nothing is known: there was no room for it. 0: all is known.
+    horizon: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Entry {
-    key: u64,
-    size: Decimal,
+pub(super) struct Entry {
+    /// The greater the better.
+    pub(super) key: u64,
+    pub(super) size: Decimal,
 }
 
-impl<const ASKS: bool> Side<ASKS> {
-    /// Ticks to key and back: the greater the better, so of asks the complement.
-    fn key(ticks: u64) -> u64 {
-        if ASKS { !ticks } else { ticks }
-    }
-
-    fn level(entry: &Entry, scale: u32) -> Level {
-        Level { price: price(Self::key(entry.key), scale), size: entry.size }
+impl Side {
+    pub(super) fn new(asks: bool, bound: usize) -> Self {
+        Self { flip: if asks { u64::MAX } else { 0 }, entries: Vec::new(), bound, horizon: 0 }
     }
 
     pub(super) fn clear(&mut self) {
-        self.levels.clear();
+        self.entries.clear();
+        self.horizon = 0;
     }
 
     #[inline]
     pub(super) fn best_ticks(&self) -> Option<u64> {
-        self.levels.last().map(|entry| Self::key(entry.key))
+        self.entries.last().map(|entry| entry.key ^ self.flip)
     }
 
     #[inline]
     pub(super) fn best(&self, scale: u32) -> Option<Level> {
-        self.levels.last().map(|entry| Self::level(entry, scale))
+        self.entries.last().map(|entry| entry.level(self.flip, scale))
     }
 
-    pub(super) fn iter(&self, scale: u32) -> impl DoubleEndedIterator<Item = Level> + '_ {
-        self.levels.iter().rev().filter(|entry| !entry.size.is_zero()).map(move |entry| Self::level(entry, scale))
+    pub(super) fn levels(&self, scale: u32) -> Levels<'_> {
+        Levels { entries: &self.entries, flip: self.flip, scale }
+    }
+
+    /// Whether nothing is left of what is known, while there may be more.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.entries.is_empty() && self.horizon > 0
+    }
+
+    /// The best levels, at most so many.
+    pub(super) fn top(&self, levels: usize) -> Self {
+        let mut entries = Vec::with_capacity(levels.min(self.entries.len()));
+        entries.extend(self.entries.iter().rev().filter(|entry| entry.is_there()).take(levels));
+        entries.reverse();
+        let mut top = Self { entries, ..*self };
+        if top.entries.len() == levels {
+            top.forget_beyond();
+        }
+        top
     }
 
     /// Sets a level; size zero: there is none any more.
-    #[inline]
+    #[inline(always)]
     pub(super) fn set(&mut self, ticks: u64, size: &Decimal) {
-        let key = Self::key(ticks);
+        let key = ticks ^ self.flip;
         let at = self.place(key);
-        match self.levels.get_mut(at) {
+        match self.entries.get_mut(at) {
             Some(entry) if entry.key == key => {
                 entry.size = *size;
-                while self.levels.pop_if(|last| last.size.is_zero()).is_some() {}
+                while self.entries.pop_if(|last| !last.is_there()).is_some() {}
             }
             _ if !size.is_zero() => self.insert(at, Entry { key, size: *size }),
             _ => {}
@@ -64,23 +85,47 @@ impl<const ASKS: bool> Side<ASKS> {
     /// Makes room from levels of size zero before it asks for more.
     #[cold]
     fn insert(&mut self, mut at: usize, entry: Entry) {
-        let room = self.levels.capacity();
-        if self.levels.len() == room {
-            self.levels.retain(|entry| !entry.size.is_zero());
-            self.levels.reserve(room / 4);
-            at = self.place(entry.key);
+        let is_full = self.entries.len() == self.entries.capacity().min(self.bound.saturating_mul(2));
+        if is_full && entry.key >= self.horizon {
+            self.entries.retain(Entry::is_there);
+            if self.entries.len() > self.bound {
+                self.keep_best(self.bound);
+            }
+            self.entries.reserve_exact((self.entries.len() / 4).max(4));
+            at = self.entries.partition_point(|other| other.key < entry.key);
         }
-        self.levels.insert(at, entry);
+        if entry.key >= self.horizon {
+            self.entries.insert(at, entry);
+        }
     }
 
-    /// Where a key is or belongs. Looks near the top first.
-    #[inline]
+    fn keep_best(&mut self, levels: usize) {
+        self.entries.drain(..self.entries.len().saturating_sub(levels));
+        self.forget_beyond();
+    }
+
+    /// Of what is worse than the levels that are there nothing is known any more.
+    fn forget_beyond(&mut self) {
+        self.horizon = self.entries.first().map_or(u64::MAX, |worst| self.horizon.max(worst.key));
+    }
+
+    /// Where a key is or belongs. Near the top no branch depends on where that is: what is worse is counted, first in
+    /// steps of a block, then within one.
+    #[inline(always)]
     fn place(&self, key: u64) -> usize {
-        const NEAR: usize = 16;
-        let better = self.levels.iter().rev().take(NEAR).take_while(|entry| entry.key >= key).count();
-        match better {
-            NEAR => self.levels.partition_point(|entry| entry.key < key),
-            _ => self.levels.len() - better,
+        const NEAR: usize = 64;
+        const BLOCK: usize = 8;
+        let worse = |entry: &Entry| usize::from(entry.key < key);
+        if let Some(near) = self.entries.last_chunk::<NEAR>()
+            && near[0].key < key
+        {
+            // The first of the first block is worse, and so is the first of the block that is found.
+            let (blocks, _) = near.as_chunks::<BLOCK>();
+            let block: usize = blocks.iter().skip(1).map(|[first, ..]| worse(first)).sum();
+            let within = blocks.get(block).map_or(0, |[_, others @ ..]| others.iter().map(worse).sum());
+            self.entries.len() - NEAR + block * BLOCK + 1 + within
+        } else {
+            self.entries.partition_point(|entry| entry.key < key)
         }
     }
 
@@ -90,26 +135,44 @@ impl<const ASKS: bool> Side<ASKS> {
         for level in levels {
             let price = &level.price;
             let ticks = ticks(price, scale).or_else(|| ticks(&price.normalize(), scale)).ok_or(*level)?;
-            self.levels.push(Entry { key: Self::key(ticks), size: level.size });
+            self.entries.push(Entry { key: ticks ^ self.flip, size: level.size });
         }
-        self.levels.sort_by_key(|entry| entry.key);
-        self.levels.dedup_by(|later, earlier| {
+        self.entries.sort_by_key(|entry| entry.key);
+        self.entries.dedup_by(|later, earlier| {
             let same = later.key == earlier.key;
             if same {
                 earlier.size = later.size;
             }
             same
         });
-        self.levels.retain(|entry| !entry.size.is_zero());
+        self.entries.retain(Entry::is_there);
+        let room = self.bound.saturating_mul(2);
+        if self.entries.len() > room {
+            self.keep_best(room);
+        }
+        self.entries.shrink_to(room);
         Ok(())
     }
 
     /// Makes ticks finer by a factor. `None` when one does not fit any more.
     pub(super) fn rescale(&mut self, factor: u64) -> Option<()> {
-        for entry in &mut self.levels {
-            entry.key = Self::key(Self::key(entry.key).checked_mul(factor)?);
+        let horizon = (self.horizon > 0).then_some(&mut self.horizon);
+        for known in self.entries.iter_mut().map(|entry| &mut entry.key).chain(horizon) {
+            *known = (*known ^ self.flip).checked_mul(factor)? ^ self.flip;
         }
         Some(())
+    }
+}
+
+impl Entry {
+    #[inline]
+    pub(super) fn is_there(&self) -> bool {
+        !self.size.is_zero()
+    }
+
+    #[inline]
+    pub(super) fn level(&self, flip: u64, scale: u32) -> Level {
+        Level { price: price(self.key ^ flip, scale), size: self.size }
     }
 }
 

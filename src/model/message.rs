@@ -110,6 +110,11 @@ impl DepthKind {
     pub fn is_snapshot(self) -> bool {
         !matches!(self, Self::Change | Self::RealtimeChange)
     }
+
+    /// Whether it is of the channel `depth-realtime`, whose sequence numbers are its own.
+    pub fn is_realtime(self) -> bool {
+        matches!(self, Self::RealtimeChange | Self::RealtimeSnapshot)
+    }
 }
 
 /// Levels of an order book: the whole book or changes to it, as [`kind`](Self::kind) says.

@@ -95,7 +95,7 @@ impl Client {
 /// - [`Error::Http`], [`Error::Decode`] or [`Error::TooLarge`] when the answer is not the protocol's.
 #[derive(Debug, Clone)]
 pub struct Account {
-    pub(super) client: Client,
+    pub(crate) client: Client,
     pub(super) category: AccountCategory,
     identity: Arc<Identity>,
 }

@@ -1,5 +1,6 @@
 //! The mechanism that makes any call: its address, its signature, its body.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use serde::Serialize;
@@ -54,13 +55,26 @@ impl Request {
         self
     }
 
-    /// Path and query, as they stand below the base or the group.
-    fn target(&self) -> String {
-        self.with_category(self.call.path) + &self.query
+    /// The whole address, of the account group where the call is below one.
+    fn url(&self, base: &str, group: Option<u32>) -> String {
+        let mut url = String::with_capacity(base.len() + self.call.path.len() + self.query.len() + 16);
+        url.push_str(base);
+        if let Some(group) = group {
+            url.push('/');
+            url.push_str(&group.to_string());
+        }
+        url.push_str(&self.with_category(self.call.path));
+        url.push_str(&self.query);
+        url
     }
 
-    fn with_category(&self, template: &str) -> String {
-        template.replace("{ac}", self.category.map_or("", AccountCategory::as_str))
+    fn with_category<'a>(&self, template: &'a str) -> Cow<'a, str> {
+        match template.split_once("{ac}") {
+            Some((before, after)) => {
+                Cow::Owned([before, self.category.map_or("", AccountCategory::as_str), after].concat())
+            }
+            None => Cow::Borrowed(template),
+        }
     }
 }
 
@@ -104,7 +118,6 @@ impl Client {
     pub(super) fn send<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
         let call = request.call;
         let base = self.endpoint().rest();
-        let target = request.target();
         let send = |url: &str, headers: &[_]| {
             let body = request.body.as_deref();
             let answer =
@@ -114,14 +127,14 @@ impl Client {
         };
 
         let (url, prehash) = match call.scope {
-            Scope::Public => return answer::read(call, send(&(base.to_owned() + &target), &[])?),
-            Scope::Signed(prehash) => (base.to_owned() + &target, prehash),
-            Scope::Group(prehash) => (format!("{base}/{}{target}", self.identity()?.group), prehash),
+            Scope::Public => return answer::read(call, send(&request.url(base, None), &[])?),
+            Scope::Signed(prehash) => (request.url(base, None), prehash),
+            Scope::Group(prehash) => (request.url(base, Some(self.identity()?.group)), prehash),
         };
         let credentials = self.credentials().ok_or_else(|| InvalidInput::new("credentials", "this call needs some"))?;
         self.pace(call)?;
         let millis = self.now_millis();
-        let signature = credentials.signer().sign(millis, &request.with_category(prehash));
+        let signature = credentials.sign(millis, &request.with_category(prehash));
         let headers = [
             ("x-auth-key", credentials.key()),
             ("x-auth-timestamp", &*millis.to_string()),
@@ -141,8 +154,8 @@ mod tests {
     #[test]
     fn targets_are_encoded() {
         let request = Request::new(&PRODUCTS).category(AccountCategory::Margin);
-        assert_eq!(request.target(), "/api/pro/v1/margin/products");
+        assert_eq!(request.url("http://h", None), "http://h/api/pro/v1/margin/products");
         let request = Request::new(&BARS).param("symbol", "A/B,é ").maybe("from", None::<u64>).param("n", 7);
-        assert_eq!(request.target(), "/api/pro/v1/barhist?symbol=A%2FB%2C%C3%A9%20&n=7");
+        assert_eq!(request.url("", Some(3)), "/3/api/pro/v1/barhist?symbol=A%2FB%2C%C3%A9%20&n=7");
     }
 }

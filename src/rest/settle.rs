@@ -43,8 +43,9 @@ impl IdRule {
 }
 
 impl Account {
-    /// Places an order and finds out what became of it even if the answer is lost. It is sent once, in the exchange's
-    /// own time for that order; where no answer comes, the exchange is asked for the id that the order has if it is
+    /// Places an order and finds out what became of it even if the answer is lost. It is sent once, for
+    /// which it has the [time of one call](crate::ClientBuilder::call_timeout) and at most half of that until the
+    /// deadline; where no answer comes, the exchange is asked for the id that the order has if it is
     /// there, then also for open and recent orders, again and again until it shows, until it is certain that it never
     /// will, or until the deadline.
     ///
@@ -89,7 +90,10 @@ impl Account {
 
         let account = self.until(deadline);
         let mut sent = None;
-        let (error, duplicate) = match account.send_order(order, |id, time| sent = Some((id, time))) {
+        let (error, duplicate) = match account
+            .until(halfway(deadline))
+            .send_order(order, |id, time| sent = Some((id, time)))
+        {
             Ok(answer) => match answer.info {
                 Outcome::Ack(ack) => return Ok(Settled::Placed { order_id: ack.order_id, order: None }),
                 Outcome::Accept(order) | Outcome::Done(order) => return Ok(placed(order)),
@@ -112,7 +116,7 @@ impl Account {
         let mut inquiry = Inquiry::new(Subject::Order, time, window, left, error, seed());
         let tail = tail(id.as_str());
         let verdict = account.inquire(&mut inquiry, |question| match question {
-            Question::Time => account.exchange_time(),
+            Question::Time => Ok(Reply::Time(account.exchange_time()?)),
             Question::Status => Ok(shown(account.order(order_id)?)),
             Question::Open => ending_in(tail, account.open_orders(Some(order.symbol))?),
             Question::Recent => {
@@ -136,7 +140,7 @@ impl Account {
     /// Where nothing was sent: as all calls, see [`Account`].
     pub fn cancel_settled(&self, cancel: &CancelOrder, deadline: Instant) -> Result<SettledCancel> {
         let account = self.until(deadline);
-        let error = match account.cancel(cancel) {
+        let error = match account.until(halfway(deadline)).cancel(cancel) {
             Ok(None) => return Ok(SettledCancel::Taken(None)),
             Ok(Some(answer)) => match answer.info {
                 Outcome::Ack(_) => return Ok(SettledCancel::Taken(None)),
@@ -158,7 +162,7 @@ impl Account {
         let mut inquiry = Inquiry::new(Subject::Cancel, time, window, left, error, seed());
         let mut last = None;
         let verdict = account.inquire(&mut inquiry, |question| match question {
-            Question::Time => account.exchange_time(),
+            Question::Time => Ok(Reply::Time(account.exchange_time()?)),
             _ => {
                 last = account.order(cancel.order_id())?.map(Box::new);
                 Ok(last.take_if(|order| !order.status.is_open()).map_or(Reply::Nothing, Reply::Shows))
@@ -184,7 +188,8 @@ impl Account {
         order_id(OrderSource::Rest, time, self.uid(), id.as_str())
     }
 
-    fn until(&self, deadline: Instant) -> Self {
+    /// The same account with a deadline.
+    pub(crate) fn until(&self, deadline: Instant) -> Self {
         let deadline = self.client.deadline().map_or(deadline, |at| at.min(deadline));
         let mut account = self.clone();
         account.client = self.client.with_deadline(deadline);
@@ -206,11 +211,18 @@ impl Account {
         }
     }
 
-    fn exchange_time(&self) -> Result<Reply> {
+    /// What time it is at the exchange, UTC milliseconds.
+    pub(crate) fn exchange_time(&self) -> Result<u64> {
         let now = i64::try_from(wall_millis()).unwrap_or_default();
         let info = self.client.market().exchange_info(now)?;
-        Ok(Reply::Time(u64::try_from(info.request_receive_at).unwrap_or_default()))
+        Ok(u64::try_from(info.request_receive_at).unwrap_or_default())
     }
+}
+
+/// Half of the time is for sending at the most, so that there is some left to ask in.
+fn halfway(deadline: Instant) -> Instant {
+    let now = Instant::now();
+    now + deadline.saturating_duration_since(now) / 2
 }
 
 fn placed(order: Box<Order>) -> Settled {

@@ -1,20 +1,18 @@
-//! HTTP: the only file that names `ureq`.
+//! HTTP: the only module that names `ureq`.
 //!
-//! What it adds to `ureq` is certainty about how far a failed call had come: resolver and connector mark their
-//! errors, so that whatever is not marked happened after the request may have left.
+//! What it adds to `ureq` is certainty about how far a failed call had come: what is not marked as an error of
+//! connecting happened after the request may have left. See `connect`.
+
+mod connect;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderValue, Request, Response, Uri, header};
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{
-    ConnectProxyConnector, ConnectionDetails, Connector, NextTimeout, TcpConnector, Transport as Connection,
-};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 use ureq::{Agent, Body, Proxy, ProxyProtocol};
 
+use self::connect::{Marked, Names, NotSent, Tcp};
 use crate::config::{ClientBuilder, RestConfig, is_loopback};
 use crate::error::{Error, InvalidInput, Phase, Result, Timeout};
 
@@ -63,14 +61,20 @@ impl Answer {
     pub(crate) fn conceal(&mut self, secrets: [&str; 2]) {
         let pieces = secrets.iter().flat_map(|secret| secret.split(|c: char| !c.is_ascii_alphanumeric()));
         for piece in pieces.filter(|piece| piece.len() >= 8) {
-            let body = String::from_utf8_lossy(&self.body);
-            if body.contains(piece) {
-                self.body = body.replace(piece, "********").into_bytes();
+            if contains(&self.body, piece) {
+                self.body = String::from_utf8_lossy(&self.body).replace(piece, "********").into_bytes();
             }
             if let Some(location) = &mut self.location {
                 *location = location.replace(piece, "********");
             }
         }
+    }
+}
+
+fn contains(body: &[u8], piece: &str) -> bool {
+    match std::str::from_utf8(body) {
+        Ok(body) => body.contains(piece),
+        Err(_) => String::from_utf8_lossy(body).contains(piece),
     }
 }
 
@@ -107,8 +111,7 @@ impl Transport {
             .max_idle_age(config.idle_age)
             .max_idle_connections(IDLE_CONNECTIONS)
             .max_idle_connections_per_host(IDLE_CONNECTIONS);
-        let connector =
-            Marked(Phase::Connect, ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default()));
+        let connector = Marked(Phase::Connect, ().chain(ConnectProxyConnector::default()).chain(Tcp::default()));
 
         #[cfg(feature = "rustls")]
         let (agent, connector) = {
@@ -204,98 +207,6 @@ fn tls_config(roots: &crate::tls::Roots) -> ureq::tls::TlsConfig {
         own => own.iter().map(|der| Certificate::from_der(der).to_owned()).into(),
     };
     TlsConfig::builder().unversioned_rustls_crypto_provider(crate::tls::provider()).root_certs(roots).build()
-}
-
-/// An error from before the request was sent.
-#[derive(Debug)]
-struct NotSent {
-    phase: Phase,
-    source: ureq::Error,
-}
-
-impl fmt::Display for NotSent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.phase, self.source)
-    }
-}
-
-impl std::error::Error for NotSent {}
-
-fn mark(phase: Phase, error: ureq::Error) -> ureq::Error {
-    match error {
-        // A connection through a proxy runs the chain twice.
-        ureq::Error::Other(source) if source.is::<NotSent>() => ureq::Error::Other(source),
-        source => ureq::Error::Other(Box::new(NotSent { phase, source })),
-    }
-}
-
-/// A step of connecting whose errors are marked. TLS included: `ureq` finishes the handshake within it.
-#[derive(Debug)]
-struct Marked<C>(Phase, C);
-
-impl<In: Connection, C: Connector<In>> Connector<In> for Marked<C> {
-    type Out = C::Out;
-
-    fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<C::Out>, ureq::Error> {
-        self.1.connect(details, chained).map_err(|e| mark(self.0, e))
-    }
-}
-
-/// How long the addresses of a name are kept.
-const NAMES_KEPT: Duration = Duration::from_secs(30);
-
-/// Looks names up, marks the errors, and remembers the last name for a while: `ureq` asks before every call,
-/// also when a connection is open, and starts a thread for it.
-#[derive(Debug, Default)]
-struct Names {
-    resolver: DefaultResolver,
-    last: Mutex<Option<Known>>,
-}
-
-#[derive(Debug)]
-struct Known {
-    uri: Uri,
-    at: Instant,
-    addresses: ResolvedSocketAddrs,
-}
-
-impl Names {
-    fn literal(&self, uri: &Uri) -> Option<ResolvedSocketAddrs> {
-        let host = uri.host()?;
-        let ip: IpAddr = host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
-        let port = uri.port_u16().or(match uri.scheme_str()? {
-            "http" => Some(80),
-            "https" => Some(443),
-            _ => None,
-        })?;
-        let mut addresses = self.empty();
-        addresses.push(SocketAddr::new(ip, port));
-        Some(addresses)
-    }
-
-    fn known(&self, uri: &Uri) -> Option<ResolvedSocketAddrs> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = last.as_ref().filter(|known| known.at.elapsed() < NAMES_KEPT)?;
-        let same = known.uri.authority() == uri.authority() && known.uri.scheme() == uri.scheme();
-        same.then(|| known.addresses.clone())
-    }
-}
-
-impl Resolver for Names {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &ureq::config::Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        if let Some(addresses) = self.literal(uri).or_else(|| self.known(uri)) {
-            return Ok(addresses);
-        }
-        let addresses = self.resolver.resolve(uri, config, timeout).map_err(|e| mark(Phase::Resolve, e))?;
-        let known = Known { uri: uri.clone(), at: Instant::now(), addresses: addresses.clone() };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
-        Ok(addresses)
-    }
 }
 
 /// The error of this crate for one of `ureq`'s.
@@ -407,28 +318,5 @@ mod tests {
         let error = transport("http://127.0.0.1:1").send(&outgoing, None).unwrap_err();
         assert_eq!(error.kind(), "invalid-input");
         assert!(!format!("{error} {error:?}").contains("cret"));
-    }
-
-    #[test]
-    fn addresses_need_no_look_up_and_names_only_one() {
-        let names = Names::default();
-        let address = |url: &str| names.literal(&url.parse().unwrap()).map(|found| found.to_vec());
-        assert_eq!(address("http://127.0.0.1:81/x"), Some(vec!["127.0.0.1:81".parse().unwrap()]));
-        assert_eq!(address("https://[::1]"), Some(vec!["[::1]:443".parse().unwrap()]));
-        assert_eq!(address("http://localhost:1"), None);
-
-        let uri: Uri = "http://localhost:81/x".parse().unwrap();
-        let mut addresses = names.empty();
-        addresses.push("127.0.0.1:81".parse().unwrap());
-        let remember =
-            |at| *names.last.lock().unwrap() = Some(Known { uri: uri.clone(), at, addresses: addresses.clone() });
-        remember(Instant::now());
-        assert!(names.known(&"http://localhost:81/y".parse().unwrap()).is_some());
-        assert!(names.known(&"http://localhost:82/x".parse().unwrap()).is_none());
-        assert!(names.known(&"https://localhost:81/x".parse().unwrap()).is_none());
-        if let Some(past) = Instant::now().checked_sub(NAMES_KEPT) {
-            remember(past);
-            assert!(names.known(&uri).is_none());
-        }
     }
 }

@@ -11,13 +11,20 @@ use super::http::{Request, Response};
 use super::limits::{Gate, Verdict};
 use super::market::{Market, Publication};
 use super::sessions::{self, ClientMessage, Output, SessionId, Sessions, World};
+use super::state::State;
 use super::visitor::Visitor;
 use super::wire;
 use crate::Code;
 
+/// Through more time than this at once, ms, the market does not live but leaps: an hour.
+const LEAP: u64 = 3_600_000;
+/// The same where time goes by itself, so that nobody has to wait for long: a minute.
+const LEAP_OF_CLOCK: u64 = 60_000;
+
 /// The whole exchange. It has no clock: every call says what time it is, UTC milliseconds.
 #[derive(Debug)]
 pub(crate) struct Exchange {
+    seed: u64,
     market: Market,
     accounts: Accounts,
     sessions: Sessions,
@@ -25,16 +32,50 @@ pub(crate) struct Exchange {
     pub(crate) faults: Faults,
     /// How far time has come.
     now: u64,
+    /// Whether time goes by itself.
+    pub(crate) clock_runs: bool,
 }
 
 impl Exchange {
     pub(crate) fn new(settings: Settings, now: u64) -> Self {
-        let market = Market::new(settings.seed, now);
+        let (market, accounts) = (Market::new(settings.seed, now), Accounts::new(settings.seed));
+        Self::with(settings, market, accounts, now)
+    }
+
+    /// The exchange as it was kept. The market moves on from there: what that does to orders is told when time next
+    /// goes by. `settings` has the seed of then.
+    ///
+    /// # Errors
+    /// What does not add up.
+    pub(crate) fn restore(settings: Settings, state: State, now: u64) -> Result<Self, String> {
+        let (mut market, users) = Market::restore(settings.seed, &state.market, now)?;
         let mut accounts = Accounts::new(settings.seed);
+        accounts.restore(state.accounts, &users)?;
+        accounts.listen(&mut market);
+        Ok(Self::with(settings, market, accounts, now))
+    }
+
+    /// What is to be kept.
+    pub(crate) fn keep(&self) -> State {
+        State {
+            seed: self.seed,
+            now: self.now,
+            market: self.market.keep(&self.accounts.engine_ids()),
+            accounts: self.accounts.keep(),
+        }
+    }
+
+    /// Changes with everything that is to be kept, and with each minute.
+    pub(crate) fn version(&self) -> (u64, u64) {
+        (self.accounts.changes(), self.now / 60_000)
+    }
+
+    fn with(settings: Settings, market: Market, mut accounts: Accounts, now: u64) -> Self {
         accounts.acceptance_window = settings.acceptance_window;
         accounts.unknown_order = settings.unknown_order;
         let (faults, gate) = (Faults::new(settings.seed), Gate::new(settings.limits.clone()));
-        Self { market, accounts, sessions: Sessions::new(settings), gate, faults, now }
+        let seed = settings.seed;
+        Self { seed, market, accounts, sessions: Sessions::new(settings), gate, faults, now, clock_runs: false }
     }
 
     /// Whether clients are told a recording, as fast as they [take](Self::taken) it.
@@ -141,9 +182,19 @@ impl Exchange {
         self.sessions.close(id);
     }
 
-    /// Does what is due, in the order in which and at the time at which it became due.
+    /// Does what is due, in the order in which and at the time at which it became due. Where a clock that runs has got
+    /// too far ahead, as after the machine has slept, the market leaps.
     pub(crate) fn advance(&mut self, now: u64) {
-        self.market.leap(now);
+        self.go_on(now, if self.clock_runs { LEAP_OF_CLOCK } else { LEAP });
+    }
+
+    /// The same for time that is let go by at will.
+    pub(crate) fn live_through(&mut self, now: u64) {
+        self.go_on(now, LEAP);
+    }
+
+    fn go_on(&mut self, now: u64, leap: u64) {
+        self.market.leap(now, leap);
         // A clock that was set back stands still here.
         while self.deadline() <= now {
             self.now = self.now.max(self.deadline());
@@ -174,7 +225,7 @@ impl Exchange {
             self.tell_account(&event);
         }
         for publication in self.market.drain() {
-            self.publish(publication);
+            self.publish(&publication);
         }
     }
 
@@ -198,15 +249,12 @@ impl Exchange {
         });
     }
 
-    fn publish(&mut self, publication: Publication) {
-        let (channel, text) = match publication {
-            Publication::Text(channel, text) => (channel, Some(text)),
-            Publication::Newest(channel) => (channel, None),
-        };
+    fn publish(&mut self, publication: &Publication) {
+        let channel = publication.channel();
         if !self.sessions.is_subscribed(&channel) || self.faults.at_message(&channel) {
             return;
         }
-        if let Some(text) = text.or_else(|| self.market.newest(&channel)) {
+        if let Some(text) = publication.text(&self.market) {
             self.sessions.publish(&channel, &text);
         }
     }

@@ -1,11 +1,22 @@
-//! An exchange in the process: it speaks the protocol over real sockets on loopback, with a seeded, moving market
-//! behind it, or plays a recorded session.
+//! An exchange in the process: it speaks the protocol over real sockets on loopback, with a seeded market behind it
+//! that lives, or plays a recorded session.
 //!
 //! ```
 //! let sandbox = bitmax::sandbox::Sandbox::start()?;
 //! assert!(sandbox.rest_url().starts_with("http://127.0.0.1:"));
 //! # Ok::<(), bitmax::sandbox::SandboxError>(())
 //! ```
+//!
+//! # The market
+//!
+//! Twenty products with the figures of the live exchange, each with participants of its own: makers that quote a few
+//! levels close to the price and the rest of the book, and takers, some of whom follow the trend and some bet against
+//! it. There are quiet times and bursts, and now and then news, after which the price is elsewhere at once. They trade
+//! through the matching core like everybody else, so an order of yours that rests can be run over, and one that takes
+//! moves the price. Tickers, bars and trades are what was traded; what was before the sandbox began is made up, a year
+//! of it. All depends on the [seed](SandboxBuilder::seed), the time and what users do, and on nothing else.
+//!
+//! Time is this machine's, a [multiple](SandboxBuilder::speed) of it, or goes [by hand](SandboxBuilder::start_time).
 //!
 //! # Faults
 //!
@@ -58,6 +69,7 @@ mod products;
 mod replay;
 mod server;
 mod sessions;
+mod state;
 mod user;
 mod visitor;
 mod wire;
@@ -81,19 +93,20 @@ pub use limits::{StreamLimits, Threshold};
 pub use product::ProductOptions;
 use replay::Recording;
 use server::Server;
+use state::{Keeper, State};
 pub use user::{Balance, Order, OrderRequest, Supply, User, UserOptions};
 
 use crate::{Code, Endpoint, RecordingError};
 
-/// How fast a recording is played. The seeded market always moves in real time.
+/// How fast time goes in the seeded market, or in a recording that is played.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Speed {
-    /// As recorded.
+    /// As the time of this machine, or as recorded.
     #[default]
     Real,
     /// So many times as fast; below 1 slower.
     Times(f64),
-    /// As fast as the client takes it.
+    /// As fast as the client takes it: recordings only.
     Max,
 }
 
@@ -124,6 +137,27 @@ pub enum SandboxError {
         /// What is wrong, and where.
         reason: String,
     },
+    /// The file of the state could not be read.
+    ReadState {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file of the state could not be written.
+    WriteState {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file holds no state, or a damaged one.
+    InvalidState {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A setting is out of its range.
     InvalidSetting {
         /// The setting.
@@ -150,6 +184,11 @@ impl fmt::Display for SandboxError {
                 write!(f, "{} is no recording: {reason}", path.display())
             }
             Self::InvalidRecording { path: None, reason } => write!(f, "not a recording: {reason}"),
+            Self::ReadState { path, source } => write!(f, "cannot read {}: {source}", path.display()),
+            Self::WriteState { path, source } => write!(f, "cannot write {}: {source}", path.display()),
+            Self::InvalidState { path, reason } => {
+                write!(f, "{} is no state of a sandbox that could be taken up: {reason}", path.display())
+            }
             Self::InvalidSetting { field, problem } => write!(f, "{field}: {problem}"),
             Self::Refused { code, message } => write!(f, "refused: {code} {message}"),
         }
@@ -159,8 +198,15 @@ impl fmt::Display for SandboxError {
 impl std::error::Error for SandboxError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Listen { source, .. } | Self::Thread(source) | Self::ReadRecording { source, .. } => Some(source),
-            Self::InvalidRecording { .. } | Self::InvalidSetting { .. } | Self::Refused { .. } => None,
+            Self::Listen { source, .. }
+            | Self::Thread(source)
+            | Self::ReadRecording { source, .. }
+            | Self::ReadState { source, .. }
+            | Self::WriteState { source, .. } => Some(source),
+            Self::InvalidRecording { .. }
+            | Self::InvalidState { .. }
+            | Self::InvalidSetting { .. }
+            | Self::Refused { .. } => None,
         }
     }
 }
@@ -191,6 +237,7 @@ pub struct SandboxBuilder {
     port: u16,
     start_time: Option<u64>,
     replay: Option<Source>,
+    state: Option<PathBuf>,
     max_unread: usize,
     settings: Settings,
 }
@@ -235,7 +282,10 @@ impl SandboxBuilder {
         self
     }
 
-    /// How fast a recording is played. Defaults to [`Speed::Real`].
+    /// How fast time goes: with [`replay`](Self::replay) in the recording, else for the whole sandbox, whose clock then
+    /// begins with this machine's and runs ahead of it or falls behind. As no client can follow that, the times that
+    /// clients send are not held against it, unless [`Sandbox::set_acceptance_window`] says how. Without effect on a
+    /// clock that [`start_time`](Self::start_time) stops. Defaults to [`Speed::Real`].
     pub fn speed(mut self, speed: Speed) -> Self {
         self.settings.speed = speed;
         self
@@ -268,24 +318,82 @@ impl SandboxBuilder {
         self
     }
 
+    /// Keeps the state in a file, and takes up what is in it: users with their keys, orders and their history,
+    /// balances and what changed them, transfers, products that were added, and the time. With a file that is there
+    /// the seed is that of its state, the clock does not begin before its time, and no user is added.
+    ///
+    /// The file is written once at the start, then whenever something has changed, at most once a second, and at the
+    /// end; in place of the old one at once, so that an end at any moment leaves one or the other. It is for its owner
+    /// alone, as the keys follow from what is in it. No two sandboxes can share one.
+    ///
+    /// The market's own participants begin anew, at the prices of then: orders that rest where the price has gone
+    /// since trade, bars and trades of before are made up again, and what the participants had won or lost they have
+    /// won or lost still, so that each asset adds up.
+    ///
+    /// ```
+    /// use bitmax::model::AccountCategory;
+    /// use bitmax::sandbox::{OrderRequest, Sandbox};
+    /// # let file = std::env::temp_dir().join(format!("bitmax-state-{}", std::process::id()));
+    /// # let path = || file.clone();
+    /// let sandbox = Sandbox::builder().state(path()).start()?;
+    /// let order = sandbox.user().place(&OrderRequest::buy("BTC/USDT", "0.01").limit(10_000))?;
+    /// drop(sandbox);
+    /// let sandbox = Sandbox::builder().state(path()).start()?;
+    /// assert_eq!(sandbox.user().open_orders(AccountCategory::Cash)[0].id, order);
+    /// # drop(sandbox);
+    /// # std::fs::remove_file(file).ok();
+    /// # Ok::<(), bitmax::sandbox::SandboxError>(())
+    /// ```
+    pub fn state(mut self, file: impl Into<PathBuf>) -> Self {
+        self.state = Some(file.into());
+        self
+    }
+
     /// Starts the sandbox.
     ///
     /// # Errors
-    /// [`SandboxError`] when the port is taken, a recording is missing or damaged, or a setting is out of range.
+    /// [`SandboxError`] when a state is damaged or cannot be written, the port is taken, a recording is missing or damaged, or a setting is out of range.
     pub fn start(mut self) -> Result<Sandbox, SandboxError> {
-        if matches!(self.settings.speed, Speed::Times(factor) if !(factor.is_finite() && factor > 0.0)) {
-            return Err(SandboxError::InvalidSetting { field: "speed", problem: "must be a number above zero" });
+        let invalid = |problem| Err(SandboxError::InvalidSetting { field: "speed", problem });
+        let mut speed = 1.0;
+        match self.settings.speed {
+            Speed::Times(factor) if !(factor.is_finite() && factor > 0.0) => {
+                return invalid("must be a number above zero");
+            }
+            Speed::Max if self.replay.is_none() => return invalid("can be `Max` for a recording only"),
+            Speed::Times(factor) if self.replay.is_none() && self.start_time.is_none() => {
+                (speed, self.settings.acceptance_window) = (factor, u64::MAX);
+            }
+            Speed::Times(_) | Speed::Real | Speed::Max => {}
         }
         self.settings.recording = match self.replay {
             None => None,
             Some(source) => Some(Arc::new(load(source)?)),
         };
-        let clock = self.start_time.map_or_else(Clock::wall, Clock::stopped);
-        let exchange = Exchange::new(self.settings, clock.now());
+        let clock = self.start_time.map_or_else(|| Clock::wall(speed), Clock::stopped);
+        let kept = match &self.state {
+            Some(path) => State::load(path)?.map(|state| (path, state)),
+            None => None,
+        };
+        let is_new = kept.is_none();
+        let exchange = match kept {
+            None => Exchange::new(self.settings, clock.now()),
+            Some((path, state)) => {
+                self.settings.seed = state.seed;
+                clock.advance(state.now.saturating_sub(clock.now()));
+                Exchange::restore(self.settings, state, clock.now()).map_err(|reason| state::invalid(path, reason))?
+            }
+        };
         let server = Server::start(self.port, exchange, clock, self.max_unread)?;
-        let user = User::add(server.desk(), UserOptions::new());
-        user::endow(&user)?;
-        Ok(Sandbox { server, user })
+        let user = match is_new {
+            true => User::add(server.desk(), UserOptions::new()),
+            false => User::first(server.desk()),
+        };
+        if is_new {
+            user::endow(&user)?;
+        }
+        let keeper = self.state.map(|path| Keeper::start(path, server.desk())).transpose()?;
+        Ok(Sandbox { server, user, _keeper: keeper })
     }
 }
 
@@ -324,6 +432,8 @@ impl From<RecordingError> for SandboxError {
 pub struct Sandbox {
     server: Server,
     user: User,
+    // After the server, so that what it writes last is all that was.
+    _keeper: Option<Keeper>,
 }
 
 impl Sandbox {
@@ -347,7 +457,7 @@ impl Sandbox {
             unknown_order: UnknownOrder::default(),
             limits: StreamLimits::default(),
         };
-        SandboxBuilder { port: 0, start_time: None, replay: None, max_unread: 8 * 1024 * 1024, settings }
+        SandboxBuilder { port: 0, start_time: None, replay: None, state: None, max_unread: 8 * 1024 * 1024, settings }
     }
 
     /// The port on 127.0.0.1.
@@ -377,6 +487,10 @@ impl Sandbox {
 
     /// Moves the sandbox's clock forward and does everything that becomes due on the way, in its order and at its
     /// time, before it returns. What is due to be sent has then been handed to each connection's writer.
+    ///
+    /// The market lives through up to an hour, in the same steps as always: many small advances and one large come to
+    /// the same. Through more at once it leaps: it wakes up with the prices of then, and on the way nothing was traded.
+    /// So it does when a clock that runs by itself is found to be a minute ahead, as after this machine has slept.
     pub fn advance(&self, by: Duration) {
         self.server.advance(millis(by));
     }

@@ -48,6 +48,15 @@ const ASSETS: &[AssetRow] = &[
     ("DOGE", "Dogecoin", 8, &["Dogecoin"], (20, 0), (31, 2)),
     ("SOL", "Solana", 8, &["Solana"], (1, 1), (258, 1)),
     ("CHZ", "Chiliz", 8, &["ERC20"], (30, 0), (63, 2)),
+    ("BCH", "Bitcoin Cash", 8, &["Bitcoin Cash"], (1, 3), (905, 0)),
+    ("EOS", "EOS", 4, &["EOS"], (1, 1), (65, 1)),
+    ("XLM", "Stellar", 7, &["Stellar"], (1, 1), (59, 2)),
+    ("ATOM", "Cosmos", 6, &["Cosmos"], (1, 1), (228, 1)),
+    ("XTZ", "Tezos", 6, &["Tezos"], (5, 1), (68, 1)),
+    ("UNI", "Uniswap", 8, &["ERC20"], (1, 0), (355, 1)),
+    ("MATIC", "Polygon", 8, &["ERC20"], (20, 0), (39, 2)),
+    ("FIL", "Filecoin", 8, &["Filecoin"], (5, 2), (172, 0)),
+    ("ETC", "Ethereum Classic", 8, &["Ethereum Classic"], (1, 2), (363, 1)),
 ];
 
 /// Base, quote, digits of the tick, digits of the lot, least and greatest notional, margin, reserve rate, activity.
@@ -66,6 +75,15 @@ const PRODUCTS: &[ProductRow] = &[
     ("DOGE", "USDT", 7, 0, (5, 0), (400_000, 0), true, (1, 3), 60),
     ("SOL", "USDT", 4, 1, (5, 0), (200_000, 0), false, (2, 3), 20),
     ("CHZ", "USDT", 6, 0, (5, 0), (200_000, 0), false, (2, 3), 10),
+    ("BCH", "USDT", 2, 3, (5, 0), (400_000, 0), true, (1, 3), 20),
+    ("EOS", "USDT", 4, 2, (5, 0), (400_000, 0), true, (1, 3), 30),
+    ("XLM", "USDT", 5, 0, (5, 0), (400_000, 0), true, (1, 3), 20),
+    ("ATOM", "USDT", 4, 1, (5, 0), (400_000, 0), true, (1, 3), 10),
+    ("XTZ", "USDT", 4, 2, (5, 0), (200_000, 0), true, (2, 3), 10),
+    ("UNI", "USDT", 3, 2, (5, 0), (400_000, 0), true, (1, 3), 20),
+    ("MATIC", "USDT", 6, 0, (5, 0), (200_000, 0), true, (2, 3), 20),
+    ("FIL", "USDT", 3, 2, (5, 0), (400_000, 0), true, (1, 3), 20),
+    ("ETC", "USDT", 4, 2, (5, 0), (400_000, 0), true, (1, 3), 20),
 ];
 
 fn decimal((digits, scale): Digits) -> Decimal {

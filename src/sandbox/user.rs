@@ -183,8 +183,18 @@ impl fmt::Debug for User {
 /// Who it is.
 impl User {
     pub(super) fn add(desk: Desk, options: UserOptions) -> Self {
-        let (ix, pair) = desk.act(|accounts, market, _| accounts.add_user(market, options.profile));
-        let KeyPair { key, secret } = pair;
+        let (ix, _) = desk.act(|accounts, market, _| accounts.add_user(market, options.profile));
+        Self::of_ix(desk, ix)
+    }
+
+    /// The user that was added first.
+    pub(super) fn first(desk: Desk) -> Self {
+        let first = desk.act(|accounts, _, _| accounts.all().next().unwrap_or_default());
+        Self::of_ix(desk, first)
+    }
+
+    fn of_ix(desk: Desk, ix: UserIx) -> Self {
+        let (KeyPair { key, secret }, _) = desk.act(|accounts, _, _| accounts.key_pair(ix));
         Self { desk, ix, key: key.into(), secret: secret.into() }
     }
 
@@ -293,6 +303,12 @@ impl User {
         self.desk.act(|accounts, market, _| {
             accounts.ended_orders(market, self.ix, of(category), None).rev().map(Order::of).collect()
         })
+    }
+
+    /// An account's orders as they were after each change: the last 50 000 changes, oldest first. An order that goes on
+    /// the book changes its number alone.
+    pub fn order_changes(&self, category: AccountCategory) -> Vec<Order> {
+        self.desk.act(|accounts, _, _| accounts.order_changes(self.ix, of(category)).map(Order::of).collect())
     }
 
     /// An account's balances that are not zero, in the order in which the assets became known.
@@ -438,6 +454,14 @@ impl Sandbox {
     /// The secret of [`user`](Self::user).
     pub fn api_secret(&self) -> &str {
         self.user.api_secret()
+    }
+
+    /// All users, in the order in which they were added: those that a [state](super::SandboxBuilder::state) brought as
+    /// well.
+    pub fn users(&self) -> Vec<User> {
+        let desk = self.server.desk();
+        let all = desk.act(|accounts, _, _| accounts.all());
+        all.map(|ix| User::of_ix(desk.clone(), ix)).collect()
     }
 
     /// Adds a user, without funds.

@@ -172,6 +172,22 @@ impl Topic {
         self.is_of_orders() || *self.prefix == *"depth-realtime"
     }
 
+    /// The channel that a book is kept from.
+    pub(crate) fn of_book(symbol: Symbol, realtime: bool) -> Self {
+        let prefix = if realtime { "depth-realtime" } else { "depth" };
+        Self { prefix: prefix.into(), argument: symbol.as_str().into() }
+    }
+
+    /// Where it is a channel that a book is kept from: the product, and whether it is `depth-realtime`.
+    pub(crate) fn book(&self) -> Option<(Symbol, bool)> {
+        let realtime = match &*self.prefix {
+            "depth" => false,
+            "depth-realtime" => true,
+            _ => return None,
+        };
+        Some((Symbol::from_server(&self.argument)?, realtime))
+    }
+
     /// Whether several of its kind may stand in one message.
     pub(crate) fn is_joined(&self) -> bool {
         !self.is_of_orders()

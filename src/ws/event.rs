@@ -19,7 +19,7 @@ pub enum Event {
         /// Whether the session is authenticated.
         authenticated: bool,
     },
-    /// The connection is gone and will be made again. Books that were followed are no longer true.
+    /// The connection is gone and will be made again. An [`OrderBook`](crate::OrderBook) made of events is no longer true.
     Disconnected(Box<Outage>),
     /// An attempt to connect again failed.
     ConnectFailed(Box<Outage>),
@@ -38,7 +38,7 @@ pub enum Event {
     SubscriptionFailed(Box<SubscriptionFailed>),
     /// The best bid and ask (`bbo`).
     Bbo(Timed<Bbo>),
-    /// An order book or changes to one (`depth`, `depth-snapshot`).
+    /// An order book or changes to one (`depth`, `depth-snapshot`); not for a [`Book`](crate::Book) alone.
     Depth(Timed<Depth>),
     /// Trades (`trades`).
     Trades(Timed<Trades>),
@@ -106,8 +106,8 @@ pub struct SubscriptionFailed {
 
 /// How much market data was dropped for a slow consumer.
 ///
-/// What follows are the newest best bids and asks and bars of what was dropped. A book that is followed
-/// notices the gap; trades are gone.
+/// What follows are the newest best bids and asks and bars of what was dropped. An [`OrderBook`](crate::OrderBook) made of
+/// events notices the gap, and a [`Book`](crate::Book) has none; trades are gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lag {

@@ -134,7 +134,14 @@ mod tests {
     fn the_figures_in_force_are_read() {
         let text = include_str!("../../tests/fixtures/rest/risk-limits-v2.json");
         let answer: serde_json::Value = serde_json::from_str(text).unwrap();
-        let limits: crate::model::RiskLimits = serde_json::from_str(&answer["data"].to_string()).unwrap();
+        let mut limits: crate::model::RiskLimits = serde_json::from_str(&answer["data"].to_string()).unwrap();
         assert_eq!(MessageLimits::from(&limits), MessageLimits::default());
+
+        let threshold = &mut limits.web_socket.message_threshold;
+        let figures = |figures: &[(&str, u32)]| figures.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect();
+        threshold.level1_op_threshold = figures(&[("ping", 9), ("auth", 8), ("sub", 7), ("req", 6), ("later", 1)]);
+        threshold.level1_req_threshold = figures(&[("place_order", 4), ("cancel_order", 5)]);
+        let expected = MessageLimits { admin: 8, subscriptions: 7, requests: 6, orders: 4, snapshots: 400 };
+        assert_eq!(MessageLimits::from(&limits), expected);
     }
 }

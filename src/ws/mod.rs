@@ -3,6 +3,8 @@
 //! [`wire`] knows what a text says, [`session`] decides what to do about it, [`socket`] does it.
 
 mod backoff;
+mod book;
+mod books;
 mod channel;
 mod event;
 mod limits;
@@ -20,15 +22,19 @@ mod subscriptions;
 mod tap;
 pub(crate) mod wire;
 
+pub use book::Book;
 pub use channel::Channel;
 pub use event::{CloseReason, Event, Lag, Outage, SubscriptionFailed, Timed, Undecodable, Unknown};
 pub use limits::MessageLimits;
+pub(crate) use pending::Token;
+pub(crate) use queue::Arrival;
 pub use reply::Reply;
+pub(crate) use request::{placed, rows};
 pub use session::Authentication;
 pub(crate) use session::Identity as StreamIdentity;
 #[cfg(fuzzing)]
 pub use session::fuzz_session;
-pub(crate) use socket::{Shared as StreamShared, Target};
+pub(crate) use socket::{Answer as StreamAnswer, Shared as StreamShared, Target};
 pub use stats::StreamStats;
 pub use stream::{Iter, Stream, StreamBuilder, StreamHandle};
 pub use tap::Direction;

@@ -5,13 +5,26 @@
 //! follows, and market data flows again.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvError, RecvTimeoutError, TryRecvError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::event::{CloseReason, Event, Lag};
-use super::stats::Counters;
+use super::pending::Token;
+use super::stats::{Counters, Taken};
+use super::wire::Message;
+use crate::error::Result as Outcome;
+
+/// What reaches the consumer. Of a plain stream that is nothing but events.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    Event(Event),
+    /// The answer to a request that was to come in its place among the events.
+    Answer(Token, Outcome<Message>),
+    /// Somebody wants the consumer to look up.
+    Knock,
+}
 
 /// Makes the two ends. `resume` is called when the consumer has taken a marker.
 pub(crate) fn queue(
@@ -20,26 +33,44 @@ pub(crate) fn queue(
     resume: impl Fn() + Send + Sync + 'static,
 ) -> (EventSender, EventReceiver) {
     let (sender, receiver) = mpsc::channel();
-    let shared = Arc::new(Shared { market: AtomicUsize::new(0), dropped: Mutex::default(), counters });
+    let bound = u64::try_from(bound).unwrap_or(u64::MAX);
+    let shared = Arc::new(Shared { market: Taken::default(), dropped: Mutex::default(), counters });
     (
-        EventSender { sender, shared: Arc::clone(&shared), bound, newest: None },
+        EventSender { sender, shared: Arc::clone(&shared), bound, market: 0, taken: 0, newest: None },
         EventReceiver { receiver, shared, resume: Box::new(resume), ended: AtomicBool::new(false) },
     )
 }
 
 struct Shared {
-    /// Market events in the channel.
-    market: AtomicUsize,
-    /// What the marker in the channel will tell.
-    dropped: Mutex<BTreeMap<String, u64>>,
+    /// Market events taken from the channel.
+    market: Taken,
+    dropped: Mutex<Dropped>,
     counters: Arc<Counters>,
+}
+
+impl Shared {
+    fn dropped(&self) -> MutexGuard<'_, Dropped> {
+        self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the marker in the channel will tell.
+#[derive(Default)]
+struct Dropped {
+    /// Whether there is one.
+    marker: bool,
+    by_channel: BTreeMap<String, u64>,
 }
 
 /// The thread's end.
 pub(crate) struct EventSender {
-    sender: mpsc::Sender<Event>,
+    sender: mpsc::Sender<Arrival>,
     shared: Arc<Shared>,
-    bound: usize,
+    bound: u64,
+    /// Market events put into the channel.
+    market: u64,
+    /// How many of them were taken when that was last asked.
+    taken: u64,
     /// While a marker is in the channel: the newest of what was dropped, for channels where only that matters.
     newest: Option<BTreeMap<String, Event>>,
 }
@@ -49,37 +80,63 @@ impl EventSender {
         if !event.is_market_data() {
             return self.put(event);
         }
-        if self.newest.is_none() {
-            if self.shared.market.load(Ordering::Relaxed) < self.bound {
-                self.shared.market.fetch_add(1, Ordering::Relaxed);
-                return self.put(event);
-            }
-            self.newest = Some(BTreeMap::new());
-            self.put(Event::Lagged(Lag::default()));
+        if self.newest.is_none() && self.has_room() {
+            self.market += 1;
+            return self.put(event);
         }
-        self.shared.counters.dropped();
         let channel = event.market_channel().unwrap_or_default();
-        let mut dropped = self.shared.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = dropped.get_mut(&channel) {
+        let mut dropped = self.shared.dropped();
+        if self.newest.is_some() && !dropped.marker {
+            // It was taken just now, and would tell no more of this.
+            drop(dropped);
+            self.resume();
+            return self.send(event);
+        }
+        dropped.marker = true;
+        if let Some(count) = dropped.by_channel.get_mut(&channel) {
             *count += 1;
         } else {
-            dropped.insert(channel.clone(), 1);
+            dropped.by_channel.insert(channel.clone(), 1);
         }
-        if let (Some(newest), Event::Bbo(_) | Event::Bar(_) | Event::RefPrice(_)) = (&mut self.newest, &event) {
+        drop(dropped);
+        self.shared.counters.dropped();
+        if self.newest.is_none() {
+            self.put(Event::Lagged(Lag::default()));
+        }
+        let newest = self.newest.get_or_insert_default();
+        if matches!(event, Event::Bbo(_) | Event::Bar(_) | Event::RefPrice(_)) {
             newest.insert(channel, event);
         }
     }
 
-    /// The consumer has taken the marker: what was dropped is made good as far as it can be.
+    /// Where the consumer has taken the marker, what was dropped is made good as far as it can be.
     pub(crate) fn resume(&mut self) {
+        if self.shared.dropped().marker {
+            return;
+        }
         for event in self.newest.take().into_iter().flat_map(BTreeMap::into_values) {
-            self.shared.market.fetch_add(1, Ordering::Relaxed);
+            self.market += 1;
             self.put(event);
         }
     }
 
+    /// Whether one more event of market data may wait. The consumer is asked how far it is only when it matters.
+    fn has_room(&mut self) -> bool {
+        if self.market - self.taken >= self.bound {
+            self.taken = self.shared.market.read();
+        }
+        self.market - self.taken < self.bound
+    }
+
+    /// Hands over what is no event.
+    pub(crate) fn hand(&self, arrival: Arrival) {
+        if self.sender.send(arrival).is_err() {
+            log::trace!("nobody listens any more");
+        }
+    }
+
     fn put(&self, event: Event) {
-        match self.sender.send(event) {
+        match self.sender.send(Arrival::Event(event)) {
             Ok(()) => self.shared.counters.put(),
             Err(_) => log::trace!("nobody listens any more"),
         }
@@ -88,7 +145,7 @@ impl EventSender {
 
 /// The consumer's end.
 pub(crate) struct EventReceiver {
-    receiver: mpsc::Receiver<Event>,
+    receiver: mpsc::Receiver<Arrival>,
     shared: Arc<Shared>,
     resume: Box<dyn Fn() + Send + Sync>,
     ended: AtomicBool,
@@ -96,21 +153,44 @@ pub(crate) struct EventReceiver {
 
 impl EventReceiver {
     pub(crate) fn recv(&self) -> Result<Event, RecvError> {
-        self.receiver.recv().map(|event| self.taken(event)).or_else(|RecvError| self.last().ok_or(RecvError))
+        loop {
+            if let Arrival::Event(event) = self.take(self.receiver.recv())? {
+                return Ok(event);
+            }
+        }
     }
 
     pub(crate) fn try_recv(&self) -> Result<Event, TryRecvError> {
-        self.receiver.try_recv().map(|event| self.taken(event)).or_else(|e| match e {
-            TryRecvError::Disconnected => self.last().ok_or(e),
-            TryRecvError::Empty => Err(e),
-        })
+        loop {
+            if let Arrival::Event(event) = self.take(self.receiver.try_recv())? {
+                return Ok(event);
+            }
+        }
     }
 
     pub(crate) fn recv_timeout(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
-        self.receiver.recv_timeout(timeout).map(|event| self.taken(event)).or_else(|e| match e {
-            RecvTimeoutError::Disconnected => self.last().ok_or(e),
-            RecvTimeoutError::Timeout => Err(e),
+        loop {
+            if let Arrival::Event(event) = self.recv_arrival(Some(timeout))? {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// The next of whatever there is, waited for no longer than that.
+    pub(crate) fn recv_arrival(&self, timeout: Option<Duration>) -> Result<Arrival, RecvTimeoutError> {
+        self.take(match timeout {
+            Some(timeout) => self.receiver.recv_timeout(timeout),
+            None => self.receiver.recv().map_err(|RecvError| RecvTimeoutError::Disconnected),
         })
+    }
+
+    fn take<E: Ended>(&self, received: Result<Arrival, E>) -> Result<Arrival, E> {
+        match received {
+            Ok(Arrival::Event(event)) => Ok(Arrival::Event(self.taken(event))),
+            Ok(other) => Ok(other),
+            Err(e) if e.is_end() => self.last().map(Arrival::Event).ok_or(e),
+            Err(e) => Err(e),
+        }
     }
 
     /// `Closed` comes last even where the thread could not say it.
@@ -123,13 +203,12 @@ impl EventReceiver {
         match &mut event {
             Event::Closed(_) => self.ended.store(true, Ordering::Relaxed),
             Event::Lagged(lag) => {
-                let mut dropped = self.shared.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-                lag.dropped = std::mem::take(&mut *dropped).into_iter().map(|(k, n)| (k.into(), n)).collect();
-                drop(dropped);
+                let Dropped { by_channel, .. } = std::mem::take(&mut *self.shared.dropped());
+                lag.dropped = by_channel.into_iter().map(|(channel, n)| (channel.into(), n)).collect();
                 (self.resume)();
             }
             event if event.is_market_data() => {
-                self.shared.market.fetch_sub(1, Ordering::Relaxed);
+                self.shared.market.add();
             }
             _ => {}
         }
@@ -137,8 +216,33 @@ impl EventReceiver {
     }
 }
 
+/// Whether a failure to receive says that the other end is gone.
+trait Ended {
+    fn is_end(&self) -> bool;
+}
+
+impl Ended for RecvError {
+    fn is_end(&self) -> bool {
+        true
+    }
+}
+
+impl Ended for TryRecvError {
+    fn is_end(&self) -> bool {
+        *self == Self::Disconnected
+    }
+}
+
+impl Ended for RecvTimeoutError {
+    fn is_end(&self) -> bool {
+        *self == Self::Disconnected
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
     use crate::Message;
     use crate::ws::event::Timed;
@@ -192,6 +296,29 @@ mod tests {
         assert_eq!(texts, ["A/B 5", "C/D 6", r#"[("bbo:A/B", 1)]"#]);
         let stats = counters.read(Duration::ZERO);
         assert_eq!((stats.queued, stats.dropped), (0, 5));
+    }
+
+    #[test]
+    fn what_comes_when_the_marker_is_just_taken_is_not_dropped_untold() {
+        let (mut sender, receiver) = queue(1, Arc::default(), || {});
+        for ts in 1..=3 {
+            sender.send(bbo("A/B", ts));
+        }
+        let next = || receiver.try_recv().map(|event| show(&event));
+        assert_eq!([next(), next()].map(Result::unwrap), ["A/B 1", r#"[("bbo:A/B", 2)]"#]);
+        // The consumer has not said yet that it took the marker. The newest fills the room; the next is told.
+        sender.send(bbo("A/B", 4));
+        assert_eq!([next(), next()].map(Result::unwrap), ["A/B 3", r#"[("bbo:A/B", 1)]"#]);
+        sender.resume();
+        // Said again, late.
+        sender.resume();
+        sender.send(bbo("A/B", 5));
+        sender.resume();
+        assert_eq!([next(), next()].map(Result::unwrap), ["A/B 4", r#"[("bbo:A/B", 1)]"#]);
+        assert_eq!(next(), Err(TryRecvError::Empty), "the newest comes when the marker is taken");
+        sender.resume();
+        assert_eq!(next().unwrap(), "A/B 5");
+        assert_eq!(next(), Err(TryRecvError::Empty));
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use super::backoff::{Attempts, Backoff, BackoffConfig};
 use super::channel::Topic;
 use super::event::{CloseReason, Event, Lag};
-use super::session::{Authentication, Command, Identity, Now, Output, Session, SessionConfig, is_authentication};
-use super::socket::{Inbox, Remote};
+use super::queue::Arrival;
+use super::session::{Authentication, Identity, Now, Output, Session, SessionConfig, is_authentication};
+use super::socket::{Inbox, Remote, not_sent};
 use super::stats::Counters;
 use super::tap::{Direction, Tap};
 use crate::credentials::Credentials;
@@ -78,27 +79,39 @@ impl Playback {
         (Self { recording, next: 0, player, commands: Some(commands), pace }, remote)
     }
 
-    /// Plays until there is an event, and gives it, but waits no longer than that for its time to come.
+    /// As [`next`](Self::next), but gives events alone.
+    pub(crate) fn event(&mut self, patience: Option<Duration>) -> Result<Event, RecvTimeoutError> {
+        loop {
+            if let Arrival::Event(event) = self.next(patience)? {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// Plays until there is something, and gives it, but waits no longer than that for its time to come.
     ///
     /// # Errors
     /// `Timeout` when its time does not come so soon; `Disconnected` after the last event.
-    pub(crate) fn next(&mut self, patience: Option<Duration>) -> Result<Event, RecvTimeoutError> {
+    pub(crate) fn next(&mut self, patience: Option<Duration>) -> Result<Arrival, RecvTimeoutError> {
         let until = self.pace.as_ref().and(patience).map(|patience| Instant::now() + patience);
         loop {
             let Some(commands) = &self.commands else { return Err(RecvTimeoutError::Disconnected) };
-            while let Ok(message) = commands.try_recv() {
-                self.player.hear(message);
+            if let Ok(message) = commands.try_recv() {
+                match self.player.hear(message) {
+                    Some(arrival) => return Ok(arrival),
+                    None => continue,
+                }
             }
             if let Some(event) = self.player.event() {
                 if matches!(event, Event::Closed(_)) {
                     self.commands = None;
                 }
-                return Ok(event);
+                return Ok(Arrival::Event(event));
             }
             let Some(entry) = self.recording.entries().get(self.next) else {
                 self.commands = None;
                 let reason = CloseReason::EndOfRecording { cut_off: self.recording.cut_off() };
-                return Ok(Event::Closed(reason));
+                return Ok(Arrival::Event(Event::Closed(reason)));
             };
             if let Some(pace) = &mut self.pace {
                 let began = *pace.began.get_or_insert_with(Instant::now);
@@ -106,7 +119,11 @@ impl Playback {
                 if !wait.is_zero() {
                     let left = until.map(|until| until.saturating_duration_since(Instant::now()));
                     match commands.recv_timeout(left.map_or(wait, |left| left.min(wait))) {
-                        Ok(message) => self.player.hear(message),
+                        Ok(message) => {
+                            if let Some(arrival) = self.player.hear(message) {
+                                return Ok(arrival);
+                            }
+                        }
                         Err(_) if left.is_some_and(|left| left < wait) => return Err(RecvTimeoutError::Timeout),
                         Err(_) => {}
                     }
@@ -115,7 +132,7 @@ impl Playback {
             }
             self.next += 1;
             if let Some(event) = self.player.play(entry) {
-                return Ok(event);
+                return Ok(Arrival::Event(event));
             }
         }
     }
@@ -129,14 +146,16 @@ impl Pace {
 }
 
 impl Player {
-    /// The program wants something.
-    fn hear(&mut self, message: Inbox) {
+    /// The program wants something. What it is to hear of it in its place among the events.
+    fn hear(&mut self, message: Inbox) -> Option<Arrival> {
         match message {
-            // Nothing is sent, and none comes here.
-            Inbox::Command(Command::Request(_)) | Inbox::Request(..) => {}
             Inbox::Command(command) => self.session.command(command, self.now),
-            Inbox::Resolved(..) | Inbox::Resume => {}
+            Inbox::Request(request, None) => return Some(Arrival::Answer(request.token, Err(not_sent()))),
+            Inbox::Knock => return Some(Arrival::Knock),
+            // Answered at once by whoever asked; and of a connection, which there is not.
+            Inbox::Request(..) | Inbox::Resolved(..) | Inbox::Resume => {}
         }
+        None
     }
 
     /// The next event of what was played.

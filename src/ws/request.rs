@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::limits::Kind;
+use super::pending::Token;
 use super::reply::Reply;
 use super::session::Request;
 use super::socket::Answer;
@@ -17,7 +18,7 @@ use crate::model::{
     AccountCategory, Balance, CancelAllAck, Depth, DepthKind, MarginState, OrderAnswer, OrderState, Outcome, Rows,
     Trades,
 };
-use crate::order::{CancelOrder, NewOrder};
+use crate::order::{CancelOrder, NewOrder, OrderBody};
 use crate::order_answer::RawAnswer;
 use crate::order_id::ClientOrderId;
 use crate::symbol::{OrderId, Symbol};
@@ -187,17 +188,11 @@ impl StreamHandle {
     /// # Errors
     /// As all requests: see above; [`Error::InvalidInput`] without an id.
     pub fn order_status(&self, account: AccountCategory, orders: &[OrderId]) -> Result<Rows<OrderState>> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Args {
-            order_id: String,
-        }
         if orders.is_empty() {
             return Err(InvalidInput::new("orderId", "there is none").into());
         }
-        let ids: Vec<&str> = orders.iter().map(OrderId::as_str).collect();
-        let args = Args { order_id: ids.join(",") };
-        self.ask(Ask { account: Some(account), ..Ask::new("order-status") }, &args, one_or_more)?.wait()
+        let ask = Ask { account: Some(account), ..Ask::new("order-status") };
+        self.ask(ask, &OrderIds::new(orders), one_or_more)?.wait()
     }
 
     /// How much the margin account can bear. The protocol's `margin-risk`.
@@ -214,21 +209,43 @@ impl StreamHandle {
     }
 
     fn ask<T>(&self, ask: Ask, args: &impl Serialize, read: fn(Answer) -> Result<T>) -> Result<Reply<T>> {
+        let make = self.request(ask, args)?;
+        Ok(Reply::new(self.remote().request(make)?, read))
+    }
+
+    /// Asks for open orders; the answer comes in its place among the events, to be read by [`rows`].
+    pub(crate) fn open_orders_in_place(&self, account: AccountCategory) -> Result<Token> {
+        self.ask_in_place(Ask { account: Some(account), ..Ask::new("open-order") }, &NoArgs {})
+    }
+
+    /// Asks what has become of orders; the answer comes in its place among the events, to be read by [`rows`].
+    pub(crate) fn order_status_in_place(&self, account: AccountCategory, orders: &[OrderId]) -> Result<Token> {
+        self.ask_in_place(Ask { account: Some(account), ..Ask::new("order-status") }, &OrderIds::new(orders))
+    }
+
+    /// Asks for balances; the answer comes in its place among the events, to be read by [`rows`].
+    pub(crate) fn balances_in_place(&self, account: AccountCategory) -> Result<Token> {
+        self.ask_in_place(Ask { account: Some(account), ..Ask::new("balance") }, &NoArgs {})
+    }
+
+    /// Places an order; the answer comes in its place among the events, to be read by [`placed`].
+    pub(crate) fn place_in_place(&self, account: AccountCategory, body: &OrderBody) -> Result<Token> {
+        self.ask_in_place(Ask::of_order("place-order", account, body.id()), body)
+    }
+
+    fn ask_in_place(&self, ask: Ask, args: &impl Serialize) -> Result<Token> {
+        let make = self.request(ask, args)?;
+        self.remote().request_in_place(make)
+    }
+
+    fn request<A: Serialize>(&self, ask: Ask, args: &A) -> Result<impl FnOnce(Token) -> Request + use<A>> {
         if ask.account.is_some() && !self.is_private() {
             return Err(InvalidInput::new("account", "the stream is not authenticated").into());
         }
         let Ask { kind, action, account, id, snapshot } = ask;
-        let answer = self.remote().request(|token| Request {
-            token,
-            kind,
-            action,
-            account: account.map(|account| account.as_str().into()),
-            id,
-            snapshot,
-            args: wire::args(args),
-            timeout: self.request_timeout(),
-        })?;
-        Ok(Reply::new(answer, read))
+        let account = account.map(|account| account.as_str().into());
+        let (args, timeout) = (wire::args(args), self.request_timeout());
+        Ok(move |token| Request { token, kind, action, account, id, snapshot, args, timeout })
     }
 }
 
@@ -254,6 +271,29 @@ impl Ask {
 
 #[derive(Serialize)]
 struct NoArgs {}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OrderIds {
+    order_id: String,
+}
+
+impl OrderIds {
+    fn new(orders: &[OrderId]) -> Self {
+        let ids: Vec<&str> = orders.iter().map(OrderId::as_str).collect();
+        Self { order_id: ids.join(",") }
+    }
+}
+
+/// Reads the rows of an answer that came among the events.
+pub(crate) fn rows<T: DeserializeOwned>(answer: Result<Answer>) -> Result<Rows<T>> {
+    answer.and_then(one_or_more)
+}
+
+/// Reads the answer to an order that came among the events.
+pub(crate) fn placed(answer: Result<Answer>) -> Result<OrderAnswer<Outcome>> {
+    order_answer(answer?)?.one("place-order")
+}
 
 /// The answer to an order or a cancel.
 fn order_answer(answer: Answer) -> Result<RawAnswer> {

@@ -32,6 +32,7 @@ pub(crate) use interface::{Command, Now, Output, Request, SessionConfig};
 pub(crate) use recorded::is_authentication;
 
 use super::backoff::Backoff;
+use super::books::Books;
 use super::channel::Topic;
 use super::event::{CloseReason, Event, Outage, SubscriptionFailed, Timed, Undecodable, Unknown};
 use super::limits::{Budget, Kind};
@@ -74,6 +75,7 @@ pub(crate) struct Session {
     state: State,
     outputs: VecDeque<Output>,
     subscriptions: Subscriptions,
+    books: Books,
     /// Channels whose end is to be told.
     leaving: VecDeque<String>,
     /// Snapshots to come, each with the time at which it was asked for on this connection.
@@ -109,6 +111,7 @@ impl Session {
             state: State::New,
             outputs: VecDeque::new(),
             subscriptions,
+            books: Books::default(),
             leaving: VecDeque::new(),
             snapshots: Vec::new(),
             pending: Pending::default(),
@@ -141,8 +144,8 @@ impl Session {
                 let silence = if self.pinged { self.config.dead_after } else { self.config.ping_after };
                 let answer = self.config.answer_timeout;
                 let snapshot = self.snapshots.iter().filter_map(|(_, asked)| asked.map(|at| at + answer)).min();
-                let others = [self.subscriptions.deadline(answer), snapshot, self.pending.deadline(), self.room_at];
-                others.into_iter().flatten().chain([self.heard + silence]).min()
+                let asked = [self.subscriptions.deadline(answer), snapshot, self.books.due(), self.pending.deadline()];
+                asked.into_iter().chain([self.room_at]).flatten().chain([self.heard + silence]).min()
             }
         }
     }
@@ -180,6 +183,9 @@ impl Session {
         }
         for topic in self.subscriptions.overdue(now.at, self.config.answer_timeout) {
             self.subscription_failed(&topic, None);
+            if self.books.need(&topic) {
+                self.subscriptions.retry(&topic);
+            }
         }
         for (_, asked) in &mut self.snapshots {
             if asked.is_some_and(|at| now.at >= at + self.config.answer_timeout) {
@@ -222,6 +228,7 @@ impl Session {
         let error = self.farewell.take().map_or(error, |refusal| Error::Refused(Box::new(refusal)));
         let first = self.down_since.is_none() && was_up.is_none();
         if was_up.is_some() {
+            self.books.disconnected();
             self.down_since = Some(now.at);
             self.retries = 0;
         }
@@ -246,9 +253,29 @@ impl Session {
     /// The program wants something.
     pub(crate) fn command(&mut self, command: Command, now: Now) {
         match command {
-            Command::Subscribe(topics) => self.subscriptions.add(topics),
-            Command::Unsubscribe(topics) => {
-                self.leaving.extend(subscriptions::channels(&self.subscriptions.remove(&topics)));
+            Command::Subscribe(topics) => {
+                for topic in self.books.subscribe(&topics) {
+                    self.outputs.push_back(Output::Deliver(Event::Subscribed(topic.to_string().into())));
+                }
+                self.subscriptions.add(topics);
+            }
+            Command::Unsubscribe(mut topics) => {
+                for topic in self.books.unsubscribe(&mut topics) {
+                    self.deliver(Event::Unsubscribed(topic.to_string().into()));
+                }
+                self.leave(&topics);
+            }
+            Command::Follow(_) | Command::Unfollow(_) if self.state == State::Closed => return,
+            Command::Follow(writers) => {
+                for writer in writers {
+                    let topic = self.books.follow(writer, |topic| self.subscriptions.in_force(topic));
+                    self.subscriptions.add(vec![topic]);
+                }
+            }
+            Command::Unfollow(book) => {
+                if let Some(topic) = self.books.unfollow(&book) {
+                    self.leave(&[topic]);
+                }
             }
             Command::Snapshot(symbol) => {
                 if !self.snapshots.iter().any(|(s, _)| *s == symbol) {
@@ -261,6 +288,11 @@ impl Session {
             Command::Close => return self.close(CloseReason::Requested),
         }
         self.ask(now);
+    }
+
+    /// Ends subscriptions.
+    fn leave(&mut self, topics: &[Topic]) {
+        self.leaving.extend(subscriptions::channels(&self.subscriptions.remove(topics)));
     }
 
     /// Sends a request, or says at once that it was not sent.
@@ -322,8 +354,7 @@ impl Session {
         let received = now.wall;
         match message {
             Message::Bbo(data) => self.deliver(Event::Bbo(Timed { received, data })),
-            Message::Depth(data) if data.kind.is_snapshot() => self.snapshot(data, received),
-            Message::Depth(data) => self.deliver(Event::Depth(Timed { received, data })),
+            Message::Depth(data) => self.depth(data, now),
             Message::Trades(data) => {
                 let id = data.id.as_deref().filter(|_| data.kind == TradesKind::MarketTrades);
                 match id.and_then(|id| self.pending.take(id)) {
@@ -351,7 +382,11 @@ impl Session {
             Message::Subscribed(ack) => match ack.refusal {
                 None => {
                     for topic in self.subscriptions.acknowledged(&ack.channel, ack.id.as_deref()) {
+                        self.books.in_force(&topic, now.at);
                         self.deliver(Event::Subscribed(topic.to_string().into()));
+                    }
+                    if self.books.wants_to_ask(now.at) {
+                        self.ask(now);
                     }
                 }
                 Some(refusal) => self.refused(&ack.channel, ack.id.as_deref(), refusal, now),
@@ -372,14 +407,30 @@ impl Session {
         }
     }
 
+    /// Changes to a book, or a whole one: to the book that is kept, and to the program where it has asked for it.
+    fn depth(&mut self, data: Depth, now: Now) {
+        // Before that nothing has been subscribed to on this connection.
+        let ready = matches!(self.state, State::Ready { .. });
+        let for_book = ready && self.books.take(&data, now.at);
+        if self.books.wants_to_ask(now.at) {
+            self.ask(now);
+        }
+        if data.kind.is_snapshot() {
+            self.snapshot(data, for_book, now.wall);
+        } else if !for_book {
+            self.deliver(Event::Depth(Timed { received: now.wall, data }));
+        }
+    }
+
     /// A whole book: the answer to a request, and an event where one is awaited or nobody asked.
-    fn snapshot(&mut self, data: Depth, received: u64) {
+    fn snapshot(&mut self, data: Depth, for_book: bool, received: u64) {
         let waiting = self.pending.take(&snapshot_name(data.kind, data.symbol));
         let awaited = self.snapshots.len();
         if data.kind == DepthKind::Snapshot {
             self.snapshots.retain(|(symbol, _)| *symbol != data.symbol);
         }
-        let deliver = waiting.is_none() || awaited > self.snapshots.len() || data.kind == DepthKind::RealtimeSnapshot;
+        let unasked = waiting.is_none() || data.kind == DepthKind::RealtimeSnapshot;
+        let deliver = awaited > self.snapshots.len() || (unasked && !for_book);
         if let Some(token) = waiting {
             self.answer(token, Message::Depth(data.clone()));
         }
@@ -406,6 +457,7 @@ impl Session {
             return self.deliver(Event::Refused(Box::new(refusal)));
         }
         for topic in topics {
+            self.books.refused(&topic, &refusal);
             self.subscription_failed(&topic, Some(refusal.clone()));
         }
     }
@@ -488,7 +540,7 @@ impl Session {
             return;
         }
         self.room_at = None;
-        let Self { subscriptions, leaving, snapshots, outputs, next_id, budget, room_at, .. } = self;
+        let Self { subscriptions, books, leaving, snapshots, outputs, next_id, budget, room_at, config, .. } = self;
         let mut take = |kind| match budget.take(kind, now.at) {
             Ok(()) => Some(count(next_id)),
             Err(wait) => {
@@ -503,6 +555,10 @@ impl Session {
         }
         for (id, channel) in subscriptions.ask(now.at, || take(Kind::Subscription)) {
             outputs.push_back(send(Outgoing::Sub { id: &id, ch: &channel }));
+        }
+        for (id, action, symbol) in books.ask(now.at, config.answer_timeout, || take(Kind::Snapshot)) {
+            let args = wire::args(&wire::SymbolArgs { symbol, level: None });
+            outputs.push_back(send(Outgoing::Req { id: &id, action, account: None, args: &args }));
         }
         for (symbol, asked) in snapshots.iter_mut().filter(|(_, asked)| asked.is_none()) {
             let Some(id) = take(Kind::Snapshot) else { break };
@@ -521,6 +577,7 @@ impl Session {
     fn close(&mut self, reason: CloseReason) {
         if self.state != State::Closed {
             self.state = State::Closed;
+            self.books.clear();
             self.drop_pending();
             self.outputs.push_back(Output::Finish);
             self.deliver(Event::Closed(reason));

@@ -1,17 +1,18 @@
-//! The stream's thread: one owner of the socket, waiting for it, for a command and for a deadline at once.
+//! The stream's thread, waiting for the socket, for a command and for a deadline at once.
 
 mod connect;
+mod outlet;
+mod remote;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, TryRecvError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use mio::{Events, Poll, Token, Waker};
+use mio::{Events, Poll, Registry, Token, Waker};
 use tungstenite::error::CapacityError;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame as WsCloseFrame, WebSocketConfig};
@@ -19,13 +20,17 @@ use tungstenite::{Error as WsError, Message, WebSocket};
 
 pub(crate) use connect::Target;
 use connect::{Attempt, Io, Progress};
+use outlet::{Delivery, Outlet};
+use remote::Post;
+pub(crate) use remote::Remote;
+pub(super) use remote::{Inbox, not_sent};
 
 use super::backoff::{Attempts, Backoff, BackoffConfig};
 use super::channel::Topic;
-use super::event::{CloseReason, Event};
+use super::event::Event;
 use super::pending::Token as Waiter;
-use super::queue::{EventReceiver, EventSender, queue};
-use super::session::{AuthHeaders, Command, Identity, Now, Output, Request, Session, SessionConfig};
+use super::queue::{EventReceiver, queue};
+use super::session::{AuthHeaders, Command, Identity, Now, Output, Session, SessionConfig};
 use super::stats::Counters;
 use super::tap::{Direction, Tap};
 use crate::clock::{Clock, wall_nanos};
@@ -80,66 +85,8 @@ pub(crate) fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok((host, port).to_socket_addrs()?.collect())
 }
 
-/// What reaches the thread.
-pub(super) enum Inbox {
-    Command(Command),
-    /// A request, and who waits for its answer.
-    Request(Request, mpsc::Sender<Result<Answer>>),
-    /// The addresses of the host's name, for the attempt of this number.
-    Resolved(u64, io::Result<Vec<SocketAddr>>),
-    /// The consumer has caught up.
-    Resume,
-}
-
 /// What a request is answered with.
 pub(crate) type Answer = super::wire::Message;
-
-/// The way to the thread, for any thread.
-#[derive(Clone)]
-pub(crate) struct Remote {
-    inbox: mpsc::Sender<Inbox>,
-    /// `None` where a recording is played: there is no thread.
-    waker: Option<Arc<Waker>>,
-    requests: Arc<AtomicU64>,
-    pub(crate) counters: Arc<Counters>,
-}
-
-impl Remote {
-    /// The way to a recording that is played, and its other end.
-    pub(super) fn of_replay() -> (Self, mpsc::Receiver<Inbox>) {
-        let (inbox, commands) = mpsc::channel();
-        (Self { inbox, waker: None, requests: Arc::default(), counters: Arc::default() }, commands)
-    }
-
-    /// # Errors
-    /// [`Error::Closed`] when the thread has ended.
-    pub(crate) fn command(&self, command: Command) -> Result<()> {
-        self.post(Inbox::Command(command))
-    }
-
-    /// Sends the request that `make` makes for its token. Its one answer comes through the receiver; should the thread
-    /// end, nothing does.
-    ///
-    /// # Errors
-    /// [`Error::Closed`] when the thread has ended.
-    pub(crate) fn request(&self, make: impl FnOnce(Waiter) -> Request) -> Result<mpsc::Receiver<Result<Answer>>> {
-        let (sender, receiver) = mpsc::channel();
-        if self.waker.is_none() {
-            // cannot fail: the receiver is here
-            drop(sender.send(Err(Error::NotReady("a recording is played"))));
-            return Ok(receiver);
-        }
-        let request = make(Waiter(self.requests.fetch_add(1, Ordering::Relaxed)));
-        self.post(Inbox::Request(request, sender))?;
-        Ok(receiver)
-    }
-
-    fn post(&self, message: Inbox) -> Result<()> {
-        self.inbox.send(message).map_err(|_| Error::Closed)?;
-        let Some(waker) = &self.waker else { return Ok(()) };
-        waker.wake().map_err(|e| Error::transport(Phase::Exchange, e))
-    }
-}
 
 /// The thread and the two ways to it.
 pub(crate) struct Running {
@@ -154,11 +101,10 @@ pub(crate) struct Running {
 pub(crate) fn spawn(settings: Settings) -> Result<Running> {
     let setup = |e: io::Error| Error::transport(Phase::Connect, e);
     let poll = Poll::new().map_err(setup)?;
-    let waker = Some(Arc::new(Waker::new(poll.registry(), WAKER).map_err(setup)?));
-    let (inbox, commands) = mpsc::channel();
-    let remote = Remote { inbox, waker, requests: Arc::default(), counters: Arc::default() };
-    let resume = remote.clone();
-    let (sender, events) = queue(settings.max_queued, Arc::clone(&remote.counters), move || {
+    let (post, commands) = Post::new(Some(Waker::new(poll.registry(), WAKER).map_err(setup)?));
+    let counters = Arc::<Counters>::default();
+    let resume = post.clone();
+    let (sender, events) = queue(settings.max_queued, Arc::clone(&counters), move || {
         if resume.post(Inbox::Resume).is_err() {
             log::trace!("the stream has ended");
         }
@@ -166,11 +112,11 @@ pub(crate) fn spawn(settings: Settings) -> Result<Running> {
     let (first_sender, first) = mpsc::channel();
     let seed = getrandom::u64().map_err(|e| Error::transport(Phase::Connect, e))?;
     let driver = Driver {
-        poll,
+        registry: poll.registry().try_clone().map_err(setup)?,
         commands,
-        remote: remote.clone(),
-        events: sender,
-        first: Some(first_sender),
+        post: post.clone(),
+        counters: Arc::clone(&counters),
+        deliveries: Vec::new(),
         websocket: WebSocketConfig::default()
             .read_buffer_size(16 * 1024)
             .write_buffer_size(0)
@@ -195,10 +141,44 @@ pub(crate) fn spawn(settings: Settings) -> Result<Running> {
         attempt: 0,
         readable: false,
         unflushed: false,
+        alarm: None,
+        vigil: None,
         finished: false,
     };
-    let thread = thread::Builder::new().name("bitmax-stream".to_owned()).spawn(|| driver.run()).map_err(setup)?;
+    let outlet = Outlet { events: sender, first: Some(first_sender), counters: Arc::clone(&counters) };
+    let driver = Arc::new(Mutex::new(driver));
+    let remote = Remote::new(post, &driver, counters);
+    let thread = thread::Builder::new().name("bitmax-stream".to_owned());
+    let thread = thread.spawn(move || run(poll, &driver, outlet)).map_err(setup)?;
     Ok(Running { remote, events, thread, first })
+}
+
+/// The thread: it waits, and holds the driver while it does something, but not while it hands out what came of that.
+fn run(mut poll: Poll, driver: &Mutex<Driver>, mut outlet: Outlet) {
+    let mut events = Events::with_capacity(8);
+    let mut deliveries = Vec::new();
+    let mut ready = false;
+    loop {
+        let Ok(mut held) = driver.lock() else {
+            return log::error!("a caller's thread failed while it sent a request");
+        };
+        held.turn(ready);
+        std::mem::swap(&mut held.deliveries, &mut deliveries);
+        let (patience, finished) = (held.patience(), held.finished);
+        drop(held);
+        deliveries.drain(..).for_each(|delivery| outlet.deliver(delivery));
+        if finished {
+            break;
+        }
+        ready = match poll.poll(&mut events, patience) {
+            Ok(()) => events.iter().any(|event| event.token() == SOCKET),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => false,
+            Err(e) => return log::error!("cannot wait for the socket: {e}"),
+        };
+    }
+    if let Ok(mut held) = driver.lock() {
+        held.say_goodbye(&mut poll, &mut events);
+    }
 }
 
 enum Link {
@@ -207,15 +187,18 @@ enum Link {
     Open(Box<WebSocket<Io>>),
 }
 
+/// What there is of a stream, and the doing of what its session says. One thread at a time holds it: the stream's own,
+/// or that of a caller whose request it sends.
 struct Driver {
-    poll: Poll,
+    registry: Registry,
     commands: mpsc::Receiver<Inbox>,
-    remote: Remote,
-    events: EventSender,
-    first: Option<mpsc::Sender<Result<()>>>,
+    post: Post,
+    counters: Arc<Counters>,
     session: Session,
+    /// What the thread is to hand out.
+    deliveries: Vec<Delivery>,
     /// Who waits for the answers to requests.
-    waiters: BTreeMap<Waiter, mpsc::Sender<Result<Answer>>>,
+    waiters: BTreeMap<Waiter, mpsc::SyncSender<Result<Answer>>>,
     clock: Clock,
     target: Target,
     websocket: WebSocketConfig,
@@ -231,47 +214,53 @@ struct Driver {
     readable: bool,
     /// Whether something is written that the network has not taken.
     unflushed: bool,
+    /// When the thread looks again though nothing happens; `None` is never.
+    alarm: Option<Duration>,
+    /// The deadline of the request for which it was last woken. It looks again then though the request be answered, so
+    /// that those that follow need not wake it for theirs.
+    vigil: Option<Duration>,
     finished: bool,
 }
 
 impl Driver {
-    fn run(mut self) {
-        let mut events = Events::with_capacity(8);
+    /// The thread's turn: `ready` says that the socket can do something.
+    fn turn(&mut self, ready: bool) {
         self.session.start(self.now());
-        loop {
-            self.perform();
-            if self.finished {
-                return self.say_goodbye(&mut events);
-            }
-            if let Err(e) = self.poll.poll(&mut events, self.patience()) {
-                if e.kind() == io::ErrorKind::Interrupted {
-                    continue;
-                }
-                log::error!("cannot wait for the socket: {e}");
-                return;
-            }
-            let ready = events.iter().any(|event| event.token() == SOCKET);
-            self.hear_commands();
-            self.advance(ready);
-            self.session.tick(self.now());
-        }
+        self.hear_commands();
+        self.advance(ready);
+        self.session.tick(self.now());
+        self.perform();
+    }
+
+    /// A caller's turn, while the thread waits; says whether the thread is to be woken for what follows.
+    fn act(&mut self) -> bool {
+        self.hear_commands();
+        self.perform();
+        let sooner = self.deadline().filter(|due| self.alarm.is_none_or(|alarm| *due < alarm));
+        self.vigil = sooner.or(self.vigil);
+        self.finished || sooner.is_some() || !self.deliveries.is_empty()
     }
 
     fn now(&self) -> Now {
         Now { at: self.began.elapsed(), wall: wall_nanos() }
     }
 
-    /// How long to wait at most; `None` is for ever.
-    fn patience(&self) -> Option<Duration> {
-        if self.readable && matches!(self.link, Link::Open(_)) {
-            return Some(Duration::ZERO);
-        }
-        let attempt = match &self.link {
+    /// When there is something to do though nothing happens; `None` is never.
+    fn deadline(&self) -> Option<Duration> {
+        let link = match &self.link {
+            Link::Open(_) if self.readable => Some(Duration::ZERO),
             Link::Attempt(attempt) => attempt.deadline(),
             _ => None,
         };
-        let deadline = [self.session.deadline(), attempt].into_iter().flatten().min()?;
-        Some(deadline.saturating_sub(self.began.elapsed()))
+        [self.session.deadline(), link].into_iter().flatten().min()
+    }
+
+    /// How long the thread waits at most; `None` is for ever.
+    fn patience(&mut self) -> Option<Duration> {
+        let now = self.began.elapsed();
+        self.vigil = self.vigil.filter(|vigil| *vigil > now);
+        self.alarm = [self.deadline(), self.vigil].into_iter().flatten().min();
+        self.alarm.map(|alarm| alarm.saturating_sub(now))
     }
 
     /// Does what the session wants done.
@@ -287,12 +276,19 @@ impl Driver {
                     self.tap(Direction::Sent, &secret.shown);
                     self.write(secret.text);
                 }
-                Output::Deliver(event) => self.deliver(event),
-                Output::Answer(token, answer) => {
-                    // Who has dropped the reply does not want it.
-                    if self.waiters.remove(&token).is_some_and(|waiter| waiter.send(answer).is_err()) {
-                        log::debug!("nobody waits for an answer that came");
+                Output::Deliver(event) => {
+                    if let Event::Disconnected(outage) | Event::ConnectFailed(outage) = &event
+                        && self.tap.is_some()
+                    {
+                        self.tap(Direction::Closed, &outage.error.to_string());
                     }
+                    self.deliveries.push(Delivery::Event(event));
+                }
+                Output::Answer(token, answer) => {
+                    self.deliveries.push(match self.waiters.remove(&token) {
+                        Some(waiter) => Delivery::Answer(waiter, answer),
+                        None => Delivery::InPlace(token, answer),
+                    });
                 }
                 Output::ResetIfUnsent if self.unflushed => {
                     let late = io::Error::new(io::ErrorKind::TimedOut, "a request could not be sent in time");
@@ -300,38 +296,11 @@ impl Driver {
                 }
                 Output::ResetIfUnsent => {}
                 Output::Clock(ahead) => self.clock.set(ahead),
-                Output::Measured(measured) => self.remote.counters.measured(measured),
+                Output::Measured(measured) => self.counters.measured(measured),
                 Output::HangUp => self.link = Link::None,
                 Output::Finish => self.finished = true,
             }
         }
-    }
-
-    fn deliver(&mut self, event: Event) {
-        match &event {
-            Event::Reconnected { .. } => self.remote.counters.reconnected(),
-            Event::Disconnected(outage) | Event::ConnectFailed(outage) if self.tap.is_some() => {
-                let why = outage.error.to_string();
-                self.tap(Direction::Closed, &why);
-            }
-            _ => {}
-        }
-        if matches!(event, Event::Connected { .. } | Event::Closed(_))
-            && let Some(first) = self.first.take()
-        {
-            // Whoever waits for the first connection hears of its failure there.
-            let (outcome, event) = match event {
-                Event::Closed(CloseReason::GaveUp(error)) => (Err(*error), None),
-                event => (Ok(()), Some(event)),
-            };
-            let unheard = first.send(outcome).err().and_then(|mpsc::SendError(outcome)| outcome.err());
-            let unheard = unheard.map(|error| Event::Closed(CloseReason::GaveUp(Box::new(error))));
-            if let Some(event) = event.or(unheard) {
-                self.events.send(event);
-            }
-            return;
-        }
-        self.events.send(event);
     }
 
     fn hear_commands(&mut self) {
@@ -339,14 +308,17 @@ impl Driver {
             match self.commands.try_recv() {
                 Ok(Inbox::Command(command)) => self.session.command(command, self.now()),
                 Ok(Inbox::Request(request, waiter)) => {
-                    self.waiters.insert(request.token, waiter);
+                    if let Some(waiter) = waiter {
+                        self.waiters.insert(request.token, waiter);
+                    }
                     self.session.command(Command::Request(request), self.now());
                 }
-                Ok(Inbox::Resume) => self.events.resume(),
+                Ok(Inbox::Resume) => self.deliveries.push(Delivery::Resume),
+                Ok(Inbox::Knock) => self.deliveries.push(Delivery::Knock),
                 Ok(Inbox::Resolved(number, addresses)) if number == self.attempt => {
                     let now = self.began.elapsed();
                     if let Link::Attempt(attempt) = &mut self.link {
-                        let progress = attempt.resolved(addresses, self.poll.registry(), SOCKET, now);
+                        let progress = attempt.resolved(addresses, &self.registry, SOCKET, now);
                         self.progressed(progress);
                     }
                 }
@@ -363,7 +335,7 @@ impl Driver {
         self.readable = false;
         self.unflushed = false;
         let mut attempt = Attempt::new(self.target.clone(), headers, self.websocket, now + self.connect_timeout);
-        let progress = attempt.start(self.poll.registry(), SOCKET, now);
+        let progress = attempt.start(&self.registry, SOCKET, now);
         self.link = Link::Attempt(Box::new(attempt));
         let url = self.target.url().to_owned();
         self.tap(Direction::Connect, &url);
@@ -386,9 +358,9 @@ impl Driver {
 
     /// Looks a name up in a thread of its own: it can take long, and nobody waits for it who need not.
     fn resolve(&mut self, host: String, port: u16) {
-        let (remote, number, resolve) = (self.remote.clone(), self.attempt, self.resolve);
+        let (post, number, resolve) = (self.post.clone(), self.attempt, self.resolve);
         let look_up = move || {
-            if remote.post(Inbox::Resolved(number, resolve(&host, port))).is_err() {
+            if post.post(Inbox::Resolved(number, resolve(&host, port))).is_err() {
                 log::trace!("the stream has ended");
             }
         };
@@ -404,7 +376,7 @@ impl Driver {
             Link::Attempt(attempt) => {
                 let now = self.began.elapsed();
                 if ready || attempt.deadline().is_some_and(|deadline| now >= deadline) {
-                    let progress = attempt.advance(self.poll.registry(), SOCKET, now);
+                    let progress = attempt.advance(&self.registry, SOCKET, now);
                     self.progressed(progress);
                 }
             }
@@ -427,15 +399,15 @@ impl Driver {
             }
             match websocket.read() {
                 Ok(Message::Text(text)) => {
-                    let now = Now { wall: wall_nanos(), ..now };
-                    self.remote.counters.message(text.len(), now.at);
+                    let now = Now { wall: connect::read_at(websocket.get_ref()), ..now };
+                    self.counters.message(text.len(), now.at);
                     if let Some(tap) = &mut self.tap {
                         tap(Direction::Received, &text, now.wall);
                     }
                     self.session.text(&text, now);
                 }
                 Ok(Message::Binary(bytes)) => {
-                    self.remote.counters.message(bytes.len(), now.at);
+                    self.counters.message(bytes.len(), now.at);
                     self.session.binary(&bytes, now);
                 }
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {
@@ -513,7 +485,7 @@ impl Driver {
     }
 
     /// Closes the connection as the WebSocket protocol wants it, within a bounded time.
-    fn say_goodbye(&mut self, events: &mut Events) {
+    fn say_goodbye(&mut self, poll: &mut Poll, events: &mut Events) {
         let Link::Open(websocket) = &mut self.link else { return };
         let deadline = Instant::now() + FAREWELL;
         let mut result = websocket.close(Some(WsCloseFrame { code: CloseCode::Normal, reason: "".into() }));
@@ -522,7 +494,7 @@ impl Driver {
                 Ok(()) => {}
                 Err(WsError::Io(e)) if e.kind() == io::ErrorKind::WouldBlock => {
                     let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() || self.poll.poll(events, Some(left)).is_err() {
+                    if left.is_zero() || poll.poll(events, Some(left)).is_err() {
                         return;
                     }
                 }

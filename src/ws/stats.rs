@@ -38,7 +38,7 @@ pub(crate) struct Measured {
     pub(crate) clock_offset: Option<i64>,
 }
 
-/// The counters. Each is written by one thread alone, so adding needs no locked operation.
+/// The counters. Each is written by one thread at a time, so adding needs no locked operation.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     messages: AtomicU64,
@@ -47,7 +47,7 @@ pub(crate) struct Counters {
     dropped: AtomicU64,
     /// Events put into the queue, and taken from it.
     put: AtomicU64,
-    taken: AtomicU64,
+    taken: Taken,
     /// When the newest message was read, nanoseconds; 0 before the first.
     newest: AtomicU64,
     measured: Mutex<Option<Measured>>,
@@ -84,7 +84,7 @@ impl Counters {
     }
 
     pub(crate) fn taken(&self) {
-        add(&self.taken, 1);
+        self.taken.add();
     }
 
     /// What there is to say, so long after the clock's beginning.
@@ -92,7 +92,7 @@ impl Counters {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let measured = *self.measured.lock().unwrap_or_else(PoisonError::into_inner);
         // Read before what was put: between the two more can only be put.
-        let taken = of(&self.taken);
+        let taken = self.taken.read();
         StreamStats {
             messages: of(&self.messages),
             bytes: of(&self.bytes),
@@ -109,7 +109,23 @@ impl Counters {
     }
 }
 
-/// Adds to a counter that no other thread writes.
+/// What one consumer has taken of something. It stands apart from what the thread writes: for two cores that write what
+/// stands together, each write is a wait for the other.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Taken(AtomicU64);
+
+impl Taken {
+    pub(crate) fn add(&self) {
+        add(&self.0, 1);
+    }
+
+    pub(crate) fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Adds to a counter that no other thread writes at that time.
 fn add(counter: &AtomicU64, n: u64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
 }

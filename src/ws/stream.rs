@@ -8,10 +8,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::backoff::BackoffConfig;
+use super::book::{Book, Handles};
 use super::channel::{Channel, Topic};
 use super::event::Event;
 use super::limits::MessageLimits;
-use super::queue::EventReceiver;
+use super::queue::{Arrival, EventReceiver};
 use super::replay::Playback;
 use super::session::{Authentication, Command, SessionConfig};
 use super::socket::{self, Remote, Running, Settings};
@@ -92,7 +93,17 @@ impl StreamBuilder {
         self
     }
 
-    /// How much is sent in a minute at most. Defaults to the exchange's own limits.
+    /// How much is sent in a minute at most. A request beyond it is refused with the time to wait; a subscription waits.
+    /// Defaults to the limits in the exchange's reference; those in force can be asked for:
+    ///
+    /// ```
+    /// use bitmax::{Channel, Client, MessageLimits, sandbox::Sandbox};
+    /// let sandbox = Sandbox::start()?;
+    /// let client = Client::builder(sandbox.endpoint()).build()?;
+    /// let limits = MessageLimits::from(&client.market().risk_limits(None)?);
+    /// let stream = client.stream().limits(limits).subscribe(Channel::bbo(["BTC/USDT"])).connect()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn limits(mut self, limits: MessageLimits) -> Self {
         self.session.limits = limits;
         self
@@ -168,22 +179,35 @@ impl StreamBuilder {
 
     /// Shows every raw text, sent and received, to a function, with the time in UTC nanoseconds.
     ///
-    /// The function is called on the stream's thread: what it does delays the stream. Defaults to none.
+    /// The function is called on the stream's thread, and with a request on that of its caller; never on two at once. What
+    /// it does delays the stream. Defaults to none.
     pub fn tap(mut self, look: impl FnMut(Direction, &str, u64) + Send + 'static) -> Self {
         self.tap = Some(Box::new(look));
         self
+    }
+
+    /// Whether a recording is played.
+    pub(crate) fn is_replay(&self) -> bool {
+        self.replay.is_some()
+    }
+
+    /// The client, and whether anything is subscribed to.
+    pub(crate) fn client_and_channels(&self) -> (&Client, bool) {
+        (&self.client, self.topics.as_ref().is_ok_and(|topics| !topics.is_empty()))
     }
 
     /// Plays a recorded session in place of a connection: nothing is sent, nobody is asked, and the program sees what it
     /// would have seen then, the times of receipt included. Defaults to none.
     ///
     /// What is different from a live stream:
-    /// - There is no thread: the session moves on when its events are read, and nothing is ever dropped. A book that the
-    ///   program keeps is always that of the event just read.
+    /// - There is no thread: the session moves on when its events are read, and nothing is ever dropped. A
+    ///   [`Book`](crate::Book) is always that of the event just read, at the end the last one; to wait for one is to wait
+    ///   until another thread reads on.
     /// - All that was recorded is delivered, whatever this stream subscribes to. A
     ///   [`request_snapshot`](StreamHandle::request_snapshot) gets what was recorded of it, if anything; a snapshot that
     ///   was the answer to a request comes as an event, too.
-    /// - Requests, and orders among them, fail with [`Error::NotReady`]: they are not sent. Credentials are not needed.
+    /// - Requests, and orders among them, fail with [`Error::NotReady`]: they are not sent. Credentials are not needed. A
+    ///   [`Tracker`](crate::Tracker), which has to ask, is refused.
     /// - What the stream then noticed by its clock alone, a subscription that nobody acknowledged say, is not told again.
     ///   [`Outage::error`](crate::Outage::error) is an [`Error::Transport`] with the recorded reason, and its `retry_in`
     ///   zero.
@@ -260,6 +284,7 @@ impl StreamBuilder {
                 client: self.client,
                 private: way.is_some(),
                 request_timeout: self.request_timeout,
+                books: Handles::default(),
             };
             return Ok((Stream { events: Events::Replay(RefCell::new(playback)), handle, thread: None }, None));
         }
@@ -284,7 +309,9 @@ impl StreamBuilder {
             tap: self.tap,
             resolve: self.resolve,
         })?;
-        let handle = StreamHandle { remote, client: self.client, private, request_timeout: self.request_timeout };
+        let books = Handles::default();
+        let handle =
+            StreamHandle { remote, client: self.client, private, request_timeout: self.request_timeout, books };
         Ok((Stream { events: Events::Live(events), handle, thread: Some(thread) }, Some(first)))
     }
 }
@@ -339,7 +366,7 @@ impl Stream {
     pub fn recv(&self) -> Result<Event, RecvError> {
         match &self.events {
             Events::Live(events) => events.recv(),
-            Events::Replay(playback) => playback.borrow_mut().next(None).map_err(|_| RecvError),
+            Events::Replay(playback) => playback.borrow_mut().event(None).map_err(|_| RecvError),
         }
     }
 
@@ -350,7 +377,7 @@ impl Stream {
     pub fn try_recv(&self) -> Result<Event, TryRecvError> {
         match &self.events {
             Events::Live(events) => events.try_recv(),
-            Events::Replay(playback) => playback.borrow_mut().next(Some(Duration::ZERO)).map_err(|e| match e {
+            Events::Replay(playback) => playback.borrow_mut().event(Some(Duration::ZERO)).map_err(|e| match e {
                 RecvTimeoutError::Timeout => TryRecvError::Empty,
                 RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
             }),
@@ -364,7 +391,15 @@ impl Stream {
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
         match &self.events {
             Events::Live(events) => events.recv_timeout(timeout),
-            Events::Replay(playback) => playback.borrow_mut().next(Some(timeout)),
+            Events::Replay(playback) => playback.borrow_mut().event(Some(timeout)),
+        }
+    }
+
+    /// The next of whatever there is, waited for no longer than that.
+    pub(crate) fn recv_arrival(&self, timeout: Option<Duration>) -> Result<Arrival, RecvTimeoutError> {
+        match &self.events {
+            Events::Live(events) => events.recv_arrival(timeout),
+            Events::Replay(playback) => playback.borrow_mut().next(timeout),
         }
     }
 
@@ -432,6 +467,7 @@ pub struct StreamHandle {
     client: Client,
     private: bool,
     request_timeout: Duration,
+    books: Handles,
 }
 
 impl StreamHandle {
@@ -442,11 +478,16 @@ impl StreamHandle {
     /// # Errors
     /// [`Error::InvalidInput`] for a bad channel; [`Error::Closed`] when the stream has ended.
     pub fn subscribe(&self, channel: Channel) -> Result<()> {
+        self.remote.command(Command::Subscribe(self.allowed(channel)?))
+    }
+
+    /// The subscriptions of a channel, if this stream may have them.
+    fn allowed(&self, channel: Channel) -> Result<Vec<Topic>, InvalidInput> {
         let topics = channel.into_topics()?;
         if !self.private && topics.iter().any(Topic::is_private) {
-            return Err(InvalidInput::new("ch", "the stream is not authenticated").into());
+            return Err(InvalidInput::new("ch", "the stream is not authenticated"));
         }
-        self.remote.command(Command::Subscribe(topics))
+        Ok(topics)
     }
 
     /// Ends the subscription to a channel. [`Event::Unsubscribed`] follows; data under way can still arrive. The
@@ -469,6 +510,49 @@ impl StreamHandle {
         Error: From<S::Error>,
     {
         self.remote.command(Command::Snapshot(symbol.try_into()?))
+    }
+
+    /// The order book of a product, kept on the stream's own thread from its changes gathered over 300 ms: it subscribes,
+    /// asks for the snapshot, joins the two, and begins anew after a loss. See [`Book`]. However often it is asked for,
+    /// the stream keeps it once.
+    ///
+    /// Its messages are not delivered as events, unless the channel is [subscribed](Self::subscribe) to as well; what
+    /// becomes of the subscription is, as of any other. The protocol's `depth` and `depth-snapshot`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for a bad symbol; [`Error::Closed`] when the stream has ended.
+    pub fn book<S: TryInto<Symbol>>(&self, symbol: S) -> Result<Book>
+    where
+        InvalidInput: From<S::Error>,
+    {
+        self.books(Channel::depth([symbol]))?.pop().ok_or(Error::Closed)
+    }
+
+    /// The order book of a product, kept from its changes as they happen; else like [`book`](Self::book). The protocol's
+    /// `depth-realtime` and `depth-snapshot-realtime`.
+    ///
+    /// # Errors
+    /// As [`book`](Self::book); [`Error::InvalidInput`] when the stream is not
+    /// [authenticated](StreamBuilder::authenticate).
+    pub fn book_realtime<S: TryInto<Symbol>>(&self, symbol: S) -> Result<Book>
+    where
+        InvalidInput: From<S::Error>,
+    {
+        self.books(Channel::depth_realtime([symbol]))?.pop().ok_or(Error::Closed)
+    }
+
+    /// The order books of a depth channel, in its order: [`Channel::depth`], as by [`book`](Self::book), or
+    /// [`Channel::depth_realtime`], as by [`book_realtime`](Self::book_realtime). To be preferred for many, which are
+    /// then subscribed to ten at a time.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for a bad symbol, another channel, or `depth-realtime` on a stream that is not
+    /// [authenticated](StreamBuilder::authenticate); [`Error::Closed`] when the stream has ended.
+    pub fn books(&self, channel: Channel) -> Result<Vec<Book>> {
+        let topics = self.allowed(channel)?;
+        let keys: Option<Vec<_>> = topics.iter().map(Topic::book).collect();
+        let keys = keys.ok_or_else(|| InvalidInput::new("ch", "a book is of depth or depth-realtime"))?;
+        self.books.books(&keys, &self.remote)
     }
 
     /// Asks the server for a sign of life, whose time [`stats`](Self::stats) then tells. The stream does so by itself
@@ -497,7 +581,7 @@ impl StreamHandle {
         self.private
     }
 
-    pub(super) fn remote(&self) -> &Remote {
+    pub(crate) fn remote(&self) -> &Remote {
         &self.remote
     }
 
@@ -506,7 +590,7 @@ impl StreamHandle {
     }
 
     /// The exchange's time, UTC milliseconds.
-    pub(super) fn now_millis(&self) -> u64 {
+    pub(crate) fn now_millis(&self) -> u64 {
         self.client.now_millis()
     }
 

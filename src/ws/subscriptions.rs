@@ -28,9 +28,13 @@ enum State {
     /// To be asked for.
     Wanted,
     /// Asked for by the message of this id, at this time.
-    Asked { id: String, at: Duration },
-    /// In force, or given up waiting for: nothing to do.
-    Settled,
+    Asked {
+        id: String,
+        at: Duration,
+    },
+    InForce,
+    /// Given up waiting for.
+    Silent,
 }
 
 impl Subscriptions {
@@ -49,6 +53,11 @@ impl Subscriptions {
         self.entries = kept;
         let gone: Vec<Entry> = gone;
         gone.into_iter().filter(|e| e.state != State::Wanted).map(|e| e.topic).collect()
+    }
+
+    /// Whether a subscription is wanted at all, and if so whether it is in force.
+    pub(crate) fn in_force(&self, topic: &Topic) -> Option<bool> {
+        self.entries.iter().find(|e| e.topic == *topic).map(|e| e.state == State::InForce)
     }
 
     /// The connection is gone: all is to be asked for again.
@@ -103,12 +112,12 @@ impl Subscriptions {
         let by_name = self.entries.iter().any(|e| e.topic.is_named_by(channel));
         self.entries.iter_mut().filter_map(move |entry| {
             let meant = match &entry.state {
-                State::Asked { .. } if by_name => entry.topic.is_named_by(channel),
+                State::Asked { .. } | State::Silent if by_name => entry.topic.is_named_by(channel),
                 State::Asked { id: asked, .. } => id == Some(asked),
                 _ => false,
             };
             meant.then(|| {
-                entry.state = State::Settled;
+                entry.state = State::InForce;
                 entry
             })
         })
@@ -134,11 +143,19 @@ impl Subscriptions {
             if entry.asked < MAX_ASKED {
                 entry.state = State::Wanted;
             } else {
-                entry.state = State::Settled;
+                entry.state = State::Silent;
                 silent.push(entry.topic.clone());
             }
         }
         silent
+    }
+
+    /// Asks again for one that was given up waiting for, as if for the first time.
+    pub(crate) fn retry(&mut self, topic: &Topic) {
+        for entry in self.entries.iter_mut().filter(|e| e.state == State::Silent && e.topic == *topic) {
+            entry.state = State::Wanted;
+            entry.asked = 0;
+        }
     }
 }
 

@@ -15,5 +15,5 @@ pub enum Direction {
     Closed,
 }
 
-/// Called on the stream's thread with each text and the time, UTC nanoseconds.
+/// Called with each text and the time, UTC nanoseconds, by whoever sends or reads it.
 pub(crate) type Tap = Box<dyn FnMut(Direction, &str, u64) + Send>;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use bitmax::{Client, Credentials, Endpoint, Event, Stream, StreamBuilder};
+use bitmax::{Client, Credentials, Endpoint, Error, Event, Stream, StreamBuilder};
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
@@ -82,6 +82,41 @@ pub fn client_of(address: SocketAddr) -> Client {
 /// The next event.
 pub fn next(stream: &Stream) -> Event {
     stream.recv_timeout(PATIENCE).expect("an event in time")
+}
+
+/// The first connection is up.
+pub fn connected(stream: &Stream) {
+    let event = next(stream);
+    assert!(matches!(event, Event::Connected { .. }), "{event:?}");
+}
+
+/// It is up again.
+pub fn reconnected(stream: &Stream) {
+    let event = next(stream);
+    assert!(matches!(event, Event::Reconnected { .. }), "{event:?}");
+}
+
+/// Why the connection broke.
+pub fn outage(stream: &Stream) -> Error {
+    match next(stream) {
+        Event::Disconnected(outage) => outage.error,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What a failure is, in short.
+pub fn show(error: &Error) -> String {
+    match error {
+        Error::Transport(e) => format!("{:?}", e.phase()),
+        Error::ClosedByServer(frame) => format!("closed {:?} {}", frame.code, frame.reason),
+        other => other.kind().to_owned(),
+    }
+}
+
+/// The next event is this quote.
+pub fn bbo_of(stream: &Stream, ts: u64) {
+    let event = next(stream);
+    assert!(matches!(&event, Event::Bbo(bbo) if bbo.ts == ts), "{event:?} is not {ts}");
 }
 
 /// With no time lost between attempts, and as many as a test takes.

@@ -103,6 +103,11 @@ impl Accounts {
         ended.filter(move |order| symbol.is_none_or(|symbol| symbol == order.symbol))
     }
 
+    /// An account's orders as they were after each of their last changes, oldest first.
+    pub(crate) fn order_changes(&self, user: UserIx, category: Category) -> impl Iterator<Item = &Order> {
+        self[user].journal(category).changes()
+    }
+
     /// A page of an account's ended orders: with a start, in time or by number, the oldest from there on, oldest first;
     /// else the newest, or those up to the end, newest first.
     pub(crate) fn history<'m>(

@@ -1,17 +1,21 @@
 //! What changed an account's balances: each change with its sequence number, for a week back.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::sandbox::engine::{Change, Event, Fixed, OrderType, OrderUpdate, Side};
+use serde::{Deserialize, Serialize};
+
+use crate::sandbox::engine::{Change, Event, Fixed, Order, OrderType, OrderUpdate, Side};
 use crate::{Asset, OrderId};
 
 /// How far back it reaches, ms: 7 days.
 pub(super) const REACH: u64 = 7 * 86_400_000;
-/// Entries that are kept, at most; beyond them it reaches less far.
+/// Entries that are kept, at most; beyond them it reaches less far. As many changes of orders are kept.
 const MAX_ENTRIES: usize = 50_000;
 
 /// One asset's change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Row {
     pub(super) asset: Asset,
     /// The balance after the whole entry.
@@ -22,15 +26,17 @@ pub(super) struct Row {
 }
 
 /// What caused an entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) enum Cause {
     /// An order traded.
     Fill { order: OrderId, order_type: OrderType, side: Side, maker: bool },
     /// Something else, by its name.
-    Other(&'static str),
+    Other(Cow<'static, str>),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Entry {
     pub(super) sn: u64,
     pub(super) time: u64,
@@ -39,17 +45,21 @@ pub(super) struct Entry {
 }
 
 /// One account's journal.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Journal {
     entries: VecDeque<Entry>,
     /// What the entries left off the beginning summed up to.
     past: Snapshot,
     /// Before this time there is no telling what was when.
     begin: u64,
+    /// Orders as they were after each change, oldest first.
+    changes: VecDeque<Order>,
 }
 
 /// Balances after the entry of this number, of the assets that there is any of.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Snapshot {
     pub(super) sn: u64,
     pub(super) balances: BTreeMap<Asset, Fixed>,
@@ -66,14 +76,20 @@ impl Snapshot {
 }
 
 impl Journal {
-    /// Takes note of an event of the account, if it moved a balance. `cause`: what a change is called that no order
+    /// Takes note of an event of the account, if it changed an order or moved a balance. `cause`: what a change is called that no order
     /// caused.
     pub(super) fn note(&mut self, event: &Event, cause: &'static str) {
+        if let Event::Order(update) = event {
+            self.changes.push_back(update.order.clone());
+            if self.changes.len() > MAX_ENTRIES {
+                self.changes.pop_front();
+            }
+        }
         let entry = match event {
             Event::Order(update) => filled(update),
             Event::Balance(update) if !update.delta.is_zero() => {
                 let row = Row { asset: update.asset, balance: update.balance.total, delta: update.delta, fee: false };
-                Some(Entry { sn: update.sn, time: update.time, cause: Cause::Other(cause), rows: vec![row] })
+                Some(Entry { sn: update.sn, time: update.time, cause: Cause::Other(cause.into()), rows: vec![row] })
             }
             _ => None,
         };
@@ -85,6 +101,11 @@ impl Journal {
             self.begin = first.time + 1;
             self.past.apply(&first);
         }
+    }
+
+    /// Orders as they were after each of their last changes, oldest first.
+    pub(super) fn changes(&self) -> impl Iterator<Item = &Order> {
+        self.changes.iter()
     }
 
     /// The balances at a time; `None` when that is too long ago.

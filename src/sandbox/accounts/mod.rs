@@ -24,6 +24,7 @@ pub(crate) mod calls;
 mod fields;
 mod history;
 mod journal;
+mod kept;
 mod order_id;
 mod order_rows;
 mod orders;
@@ -37,10 +38,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::ops::{Index, IndexMut};
 
+use serde::{Deserialize, Serialize};
+
 use super::engine::{AccountId, Engine, Event, UserId};
 use super::market::{Market, Random, blend};
 pub(crate) use auth::Proof;
 pub(crate) use fields::{Fields, decimal};
+pub(crate) use kept::Kept;
 pub(crate) use order_id::Source;
 pub(crate) use orders::{Acted, OrderAnswer, Place, Respond};
 pub(crate) use risk::MarginRisk;
@@ -68,10 +72,10 @@ pub enum UnknownOrder {
 }
 
 /// A user's place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub(crate) struct UserIx(usize);
 
-/// All users but the house's.
+/// All users but the market's own participants.
 pub(crate) struct Accounts {
     users: Vec<Record>,
     by_key: HashMap<String, UserIx>,
@@ -86,6 +90,8 @@ pub(crate) struct Accounts {
     seed: u64,
     random: Random,
     events: Vec<Event>,
+    /// How often something happened that is to be kept.
+    changes: u64,
 }
 
 impl fmt::Debug for Accounts {
@@ -108,6 +114,7 @@ impl Accounts {
             seed,
             random: Random::new(blend(seed, 1)),
             events: Vec::new(),
+            changes: 0,
         }
     }
 
@@ -121,7 +128,7 @@ impl Accounts {
         std::mem::take(&mut self.events)
     }
 
-    /// Whose account it is; `None` for the house.
+    /// Whose account it is; `None` for the market's own participants.
     pub(crate) fn owner(&self, account: AccountId) -> Option<UserIx> {
         self.by_engine.get(&account.user).copied()
     }
@@ -152,6 +159,7 @@ impl Accounts {
                 record.journal_mut(account.category).note(&event, cause);
             }
             self.events.push(event);
+            self.changes += 1;
         }
     }
 }

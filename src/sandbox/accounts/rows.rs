@@ -121,13 +121,13 @@ impl SubTransferRow {
 #[serde(rename_all = "camelCase")]
 pub(super) struct AddressRow<'a> {
     address: &'a str,
-    blockchain: &'static str,
+    blockchain: &'a str,
     dest_tag: &'a str,
 }
 
 impl<'a> AddressRow<'a> {
     pub(super) fn of(address: &'a Address) -> Self {
-        Self { address: &address.address, blockchain: address.chain, dest_tag: &address.tag }
+        Self { address: &address.address, blockchain: &address.chain, dest_tag: &address.tag }
     }
 }
 
@@ -209,7 +209,7 @@ pub(super) fn journal<'a>(record: &Record, category: Category, entries: impl Ite
     struct Answer<'a> {
         meta: Meta<'a>,
         order: Vec<OrderEntry>,
-        balance: Vec<BalanceEntry>,
+        balance: Vec<BalanceEntry<'a>>,
     }
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -224,9 +224,9 @@ pub(super) fn journal<'a>(record: &Record, category: Category, entries: impl Ite
     }
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct BalanceEntry {
+    struct BalanceEntry<'a> {
         data: Vec<JournalRow>,
-        event_type: &'static str,
+        event_type: &'a str,
         sn: u64,
         transact_time: u64,
     }
@@ -252,8 +252,8 @@ pub(super) fn journal<'a>(record: &Record, category: Category, entries: impl Ite
     let mut answer = Answer { meta, order: Vec::new(), balance: Vec::new() };
     for entry in entries {
         let (sn, transact_time) = (entry.sn, entry.time);
-        match entry.cause {
-            Cause::Fill { order, order_type, side, maker } => answer.order.push(OrderEntry {
+        match &entry.cause {
+            &Cause::Fill { order, order_type, side, maker } => answer.order.push(OrderEntry {
                 data: entry.rows.iter().map(row(true)).collect(),
                 liquidity_ind: if maker { "AddedLiquidity" } else { "RemovedLiquidity" },
                 order_id: order,

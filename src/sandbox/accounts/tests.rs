@@ -201,7 +201,7 @@ fn events_are_told_once_and_of_users_alone() {
         let Event::Order(update) = event else { panic!("{event:?}") };
         assert_eq!(world.accounts.owner(update.order.account), Some(UserIx(0)));
     }
-    // The house trades on, and nobody is told.
+    // The participants trade on, and nobody is told.
     world.market.advance(NOW + 100);
     world.accounts.listen(&mut world.market);
     assert_eq!(world.accounts.take_events(), []);

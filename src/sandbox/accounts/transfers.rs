@@ -1,13 +1,14 @@
 //! Moving amounts between accounts: a user's own, and those of a parent user and its sub-users.
 
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use super::users::{category, lower_label};
 use super::{Accounts, Fields, UserIx};
 use crate::sandbox::engine::{AccountId, Category};
 use crate::sandbox::market::Market;
 use crate::sandbox::wire::Refusal;
-use crate::{Asset, Code};
+use crate::{Asset, Code, de};
 
 /// Transfers between sub-users that are remembered of each parent.
 const REMEMBERED: usize = 1000;
@@ -15,17 +16,20 @@ const REMEMBERED: usize = 1000;
 const PARENT: &str = "parentUser";
 
 /// A transfer between sub-users, or with their parent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SubTransfer {
     pub(crate) time: u64,
     pub(crate) from: Party,
     pub(crate) to: Party,
     pub(crate) asset: Asset,
+    #[serde(with = "de::decimal")]
     pub(crate) amount: Decimal,
 }
 
 /// One end of a transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Party {
     pub(crate) user: UserIx,
     pub(crate) category: Category,

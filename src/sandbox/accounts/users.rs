@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::auth::Secret;
 use super::journal::Journal;
 use super::order_id::word;
@@ -14,7 +16,7 @@ use crate::sandbox::market::{Market, Random, blend};
 use crate::sandbox::wire::Refusal;
 
 /// What a key may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Permission {
     /// Reading balances, orders and history.
     View,
@@ -25,7 +27,8 @@ pub enum Permission {
 }
 
 /// How a user is to be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Profile {
     pub(crate) name: Option<String>,
     pub(crate) permissions: Vec<Permission>,
@@ -54,8 +57,8 @@ pub(crate) struct Record {
     pub(crate) cash_id: String,
     pub(crate) margin_id: String,
     pub(super) secret: Secret,
-    cash: Journal,
-    margin: Journal,
+    pub(super) cash: Journal,
+    pub(super) margin: Journal,
     /// Deposits and withdrawals, oldest first.
     pub(super) wallet: VecDeque<Movement>,
     /// Transfers between its sub-accounts and itself, oldest first.
@@ -73,12 +76,17 @@ pub(crate) struct KeyPair {
 impl Accounts {
     /// Adds a user, whose key and secret depend on the seed and the number of users before alone.
     pub(crate) fn add_user(&mut self, market: &mut Market, profile: Profile) -> (UserIx, KeyPair) {
-        let ix = UserIx(self.users.len());
-        let number = ix.0 as u64;
-        let mut random = Random::new(blend(self.seed, number + 2));
-        let pair = KeyPair { key: word(&mut random, 32), secret: word(&mut random, 64) };
         let settings = UserSettings { fee_percent: profile.fee_percent, ..UserSettings::default() };
         let id = market.act(|engine| engine.add_user(settings));
+        self.add_record(id, profile)
+    }
+
+    /// Adds a user whom the engine knows already.
+    pub(super) fn add_record(&mut self, id: UserId, profile: Profile) -> (UserIx, KeyPair) {
+        self.changes += 1;
+        let ix = UserIx(self.users.len());
+        let number = ix.0 as u64;
+        let (pair, mut random) = self.key_pair(ix);
         // Ten digits, and no two alike.
         let first_uid = 1_000_000_000 + Random::new(blend(self.seed, 0)).below(8_000_000_000);
         let record = Record {
@@ -100,6 +108,17 @@ impl Accounts {
         self.by_engine.insert(id, ix);
         self.users.push(record);
         (ix, pair)
+    }
+
+    /// A user's key and secret, and what follows in the sequence that they are drawn from.
+    pub(crate) fn key_pair(&self, user: UserIx) -> (KeyPair, Random) {
+        let mut random = Random::new(blend(self.seed, user.0 as u64 + 2));
+        (KeyPair { key: word(&mut random, 32), secret: word(&mut random, 64) }, random)
+    }
+
+    /// All users, in the order in which they were added.
+    pub(crate) fn all(&self) -> impl Iterator<Item = UserIx> + use<> {
+        (0..self.users.len()).map(UserIx)
     }
 
     /// Whether a user may do something.

@@ -1,23 +1,28 @@
 //! What goes in and out: deposit addresses, deposits, withdrawals. The addresses are made up, but always the same.
 
+use std::borrow::Cow;
+
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use super::order_id::word;
 use super::{Accounts, UserIx};
-use crate::Asset;
 use crate::sandbox::engine::{Category, Fixed};
 use crate::sandbox::market::{Market, Random, blend, hash};
 use crate::sandbox::products::ListedAsset;
 use crate::sandbox::wire::Refusal;
+use crate::{Asset, de};
 
 /// Deposits and withdrawals that are remembered of each user.
 const REMEMBERED: usize = 1000;
 
 /// A deposit or a withdrawal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Movement {
     pub(crate) deposit: bool,
     pub(crate) asset: Asset,
+    #[serde(with = "de::decimal")]
     pub(crate) amount: Decimal,
     pub(crate) time: u64,
     pub(crate) address: Address,
@@ -26,9 +31,10 @@ pub(crate) struct Movement {
 }
 
 /// Where an asset is sent to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Address {
-    pub(crate) chain: &'static str,
+    pub(crate) chain: Cow<'static, str>,
     pub(crate) address: String,
     /// What some chains want besides; empty for the others.
     pub(crate) tag: String,
@@ -130,7 +136,7 @@ fn made_up(chain: &'static str, random: &mut Random) -> Address {
         _ => format!("1{}", word(random, 33)),
     };
     let tag = if chain == "Ripple" { random.below(1_000_000_000).to_string() } else { String::new() };
-    Address { chain, address, tag }
+    Address { chain: chain.into(), address, tag }
 }
 
 /// An amount as it is written.

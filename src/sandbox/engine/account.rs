@@ -1,13 +1,15 @@
 //! Accounts and what they hold.
 
+use serde::{Deserialize, Serialize};
+
 use super::fixed::Fixed;
 
 /// A user: one cash and one margin account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UserId(pub(super) usize);
 
 /// The kind of an account (`ac`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Category {
     /// `CASH`.
     Cash,
@@ -16,7 +18,8 @@ pub enum Category {
 }
 
 /// One of a user's accounts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AccountId {
     /// Whose it is.
     pub user: UserId,

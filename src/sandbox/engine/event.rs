@@ -1,5 +1,7 @@
 //! What commands cause, in the order in which it happened.
 
+use serde::{Deserialize, Serialize};
+
 use super::account::{AccountId, Balance};
 use super::fixed::Fixed;
 use super::order::{Order, Side};
@@ -37,7 +39,8 @@ pub enum Change {
 }
 
 /// One side of a trade.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Fill {
     /// Price (`lp`).
     pub price: Fixed,

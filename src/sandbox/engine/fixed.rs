@@ -5,7 +5,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 
 use rust_decimal::Decimal;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A price, a quantity or an amount: a whole number of 10⁻¹² of the asset.
 ///
@@ -115,6 +115,14 @@ impl fmt::Debug for Fixed {
 impl Serialize for Fixed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fixed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let number = Decimal::from_str_exact(&text).ok().and_then(Self::from_decimal);
+        number.ok_or_else(|| de::Error::custom(format!("{text:?} is no number in range")))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Who has what: balances, collected fees and the supply of each asset.
 //!
 //! For each asset the balances of all accounts and the collected fees sum up to the supply, exactly: every method
-//! here but [`Ledger::credit`] and [`Ledger::debit`] moves amounts only, and those two change the supply with it.
+//! here but [`Ledger::credit`] and [`Ledger::debit`] moves amounts only, and those two change the supply with it;
+//! [`Ledger::settle`] makes it so for balances that come from elsewhere.
 
 use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
@@ -71,6 +72,11 @@ impl Ledger {
         (ix < self.balances.len()).then_some(AccountIx(ix))
     }
 
+    /// How many accounts there are.
+    pub(super) fn accounts(&self) -> usize {
+        self.balances.len()
+    }
+
     pub(super) fn assets(&self) -> impl Iterator<Item = (Asset, AssetIx)> {
         self.pots.iter().enumerate().map(|(ix, pot)| (pot.asset, AssetIx(ix)))
     }
@@ -123,6 +129,20 @@ impl Ledger {
         self[(from, asset)].total -= amount;
         self[(to, asset)].total += amount;
         true
+    }
+
+    /// Sets supply and fees of an asset, and gives what is missing to the one of the first `accounts` accounts that has
+    /// most of it, or takes from it what is too much; whether that adds up.
+    pub(super) fn settle(&mut self, asset: AssetIx, supply: Fixed, fees: Fixed, accounts: usize) -> bool {
+        let missing = supply - fees - self.sum(asset);
+        let Some(pot) = self.pots.get_mut(asset.0) else { return false };
+        (pot.supply, pot.fees) = (supply, fees);
+        let rows = self.balances.iter_mut().take(accounts).filter_map(|row| row.get_mut(asset.0));
+        if let Some(balance) = rows.max_by_key(|balance| balance.total).filter(|_| !missing.is_zero()) {
+            balance.total += missing;
+            return fees >= Fixed::ZERO && balance.available() >= Fixed::ZERO;
+        }
+        fees >= Fixed::ZERO && missing.is_zero()
     }
 
     /// Moves an amount from an account to the collected fees.

@@ -133,6 +133,11 @@ impl Listings {
         self.list.push(Listing::new(product));
     }
 
+    /// In the order of their listing.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Listing> {
+        self.list.iter()
+    }
+
     pub(super) fn find(&self, symbol: Symbol) -> Option<ProductIx> {
         self.by_symbol.get(&symbol).copied()
     }

@@ -267,7 +267,7 @@ impl Engine {
     }
 
     /// Makes an order's hold what its open lots need.
-    fn hold(&mut self, ix: OrderIx) {
+    pub(super) fn hold(&mut self, ix: OrderIx) {
         let entry = &mut self.orders[ix];
         let product = &self.listings[entry.product].product;
         let side = entry.order.side;
@@ -317,7 +317,7 @@ impl Engine {
         self.events.push(Event::Order(Box::new(OrderUpdate { change, order: entry.order.clone(), base, quote })));
     }
 
-    fn tell_level(&mut self, product: ProductIx, side: Side, ticks: u64, now: u64) {
+    pub(super) fn tell_level(&mut self, product: ProductIx, side: Side, ticks: u64, now: u64) {
         let listing = &self.listings[product];
         let level = listing.level((ticks, listing.side(side).lots(ticks)));
         self.events.push(Event::Level(LevelChange { symbol: listing.product.symbol, side, level, time: now }));

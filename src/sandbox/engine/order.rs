@@ -3,6 +3,7 @@
 use std::fmt;
 
 use rust_decimal::Decimal;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::account::AccountId;
 use super::event::Fill;
@@ -14,7 +15,7 @@ use crate::{Asset, OrderId, Symbol};
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ })+) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum $name { $($(#[$vdoc])* $variant,)+ }
 
         impl $name {
@@ -134,6 +135,19 @@ impl fmt::Debug for ClientId {
     }
 }
 
+impl Serialize for ClientId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ClientId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::new(&text).ok_or_else(|| de::Error::custom(format!("{text:?} is no id of a client's")))
+    }
+}
+
 /// An order to place. Fields that the type does not use are ignored (a market order's price, its time in force),
 /// save post-only, which is refused on anything but a `GTC` limit order.
 #[derive(Debug, Clone)]
@@ -163,7 +177,8 @@ pub struct NewOrder {
 }
 
 /// An order as the engine knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Order {
     /// The server's id (`orderId`).
     pub id: OrderId,

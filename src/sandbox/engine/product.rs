@@ -3,15 +3,16 @@
 use std::fmt;
 
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use super::fixed::{Fixed, Rate};
 use super::ledger::{AssetIx, Ledger};
 use super::order::Side;
 use super::refusal::Refusal;
-use crate::{Asset, Symbol};
+use crate::{Asset, Symbol, de};
 
 /// In which asset a product's commission is charged (`commissionType`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Commission {
     /// The base asset: on top of what is sold, out of what is bought.
     Base,
@@ -22,7 +23,7 @@ pub enum Commission {
 }
 
 /// Whether a product is traded (`statusCode`, `status`). Cancelling is always possible.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Status {
     /// Trading.
     Normal,
@@ -33,7 +34,8 @@ pub enum Status {
 }
 
 /// A product as it is added.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ProductSpec {
     /// Its name.
     pub symbol: Symbol,
@@ -42,24 +44,33 @@ pub struct ProductSpec {
     /// The asset paid with.
     pub quote: Asset,
     /// Prices are multiples of this.
+    #[serde(with = "de::decimal")]
     pub tick_size: Decimal,
     /// Quantities are multiples of this.
+    #[serde(with = "de::decimal")]
     pub lot_size: Decimal,
     /// Least quantity of an order.
+    #[serde(with = "de::decimal")]
     pub min_qty: Decimal,
     /// Greatest quantity of an order.
+    #[serde(with = "de::decimal")]
     pub max_qty: Decimal,
     /// Least price × quantity of a limit order.
+    #[serde(with = "de::decimal")]
     pub min_notional: Decimal,
     /// Greatest price × quantity of a limit order.
+    #[serde(with = "de::decimal")]
     pub max_notional: Decimal,
     /// The asset of the commission.
     pub commission: Commission,
     /// What an order holds beyond its notional for the commission, as a share; not below the fees.
+    #[serde(with = "de::decimal")]
     pub reserve_rate: Decimal,
     /// Fee of the order that was on the book, as a share.
+    #[serde(with = "de::decimal")]
     pub maker_fee: Decimal,
     /// Fee of the order that came in, as a share.
+    #[serde(with = "de::decimal")]
     pub taker_fee: Decimal,
     /// Whether margin accounts may trade it.
     pub margin_tradable: bool,
@@ -185,6 +196,18 @@ impl Product {
     /// A quantity of so many lots, or a sum of quantities.
     pub(super) fn qty(&self, lots: u128) -> Fixed {
         Fixed::from_units(lots as i128 * self.lot)
+    }
+
+    /// How many ticks a price is, where it is a whole number of them above zero.
+    pub(super) fn ticks(&self, price: Fixed) -> Option<u64> {
+        let whole = price.is_positive() && price.units() % self.tick == 0;
+        u64::try_from(price.units() / self.tick).ok().filter(|_| whole)
+    }
+
+    /// How many lots a quantity is, where it is a whole number of them that an order can be of.
+    pub(super) fn lots(&self, quantity: Fixed) -> Option<u64> {
+        let whole = quantity.units() % self.lot == 0 && (Fixed::ZERO..=self.max_qty).contains(&quantity);
+        u64::try_from(quantity.units() / self.lot).ok().filter(|_| whole)
     }
 
     /// What so many lots cost at so many ticks. In range where the order at this price was checked to be.

@@ -205,21 +205,22 @@ pub(super) struct History {
     past: Past,
     /// Before this there is nothing.
     listed: u64,
-    /// When the first kept minute begins; all later ones are kept, one after the other.
+    /// When the first kept minute begins.
     first: u64,
+    /// When the newest minute begins.
+    newest: u64,
+    /// The first minute, and each in which there were trades since; the others are flat.
     kept: Vec<Bar>,
 }
 
 impl History {
-    /// `listed`, a whole minute, is when it began to trade. The present begins with the minute of `now`; the day before is made up and kept, what is before that made up when asked for.
+    /// `listed`, a whole minute, is when it began to trade. The present begins with the minute of `now`; what is before
+    /// is made up when asked for.
     pub(super) fn new(past: Past, listed: u64, now: u64) -> Self {
-        let this_minute = now - now % MINUTE;
-        let first = this_minute.saturating_sub(DAY).max(listed);
-        let mut kept: Vec<Bar> = past.minutes(first, this_minute).collect();
+        let first = now - now % MINUTE;
         // Where the past ends the present begins.
-        let last = past.minutes(this_minute, this_minute + MINUTE).next();
-        kept.extend(last.map(|bar| Bar::flat(this_minute, bar.open)));
-        Self { past, listed, first, kept }
+        let price = past.minutes(first, first + MINUTE).next().map_or(Fixed::ZERO, |bar| bar.open);
+        Self { past, listed, first, newest: first, kept: vec![Bar::flat(first, price)] }
     }
 
     /// The price of the last trade, or where the made-up past ended.
@@ -228,36 +229,28 @@ impl History {
         self.kept.last().map_or(Fixed::ZERO, |bar| bar.close)
     }
 
-    /// Lets time come as far as `now`: a minute without a trade is flat. Whether a new minute began.
+    /// Lets time come as far as `now`. Whether a new minute began.
     pub(super) fn advance(&mut self, now: u64) -> bool {
-        let before = self.kept.len();
-        while let Some(bar) = self.kept.last().filter(|bar| bar.start + MINUTE <= now) {
-            self.kept.push(Bar::flat(bar.start + MINUTE, bar.close));
-        }
-        self.kept.len() > before
-    }
-
-    /// Makes up what happened until then in place of trading it.
-    pub(super) fn skip(&mut self, now: u64) {
-        let Some(start) = self.kept.last().map(|bar| bar.start + MINUTE) else { return };
-        let skipped: Vec<Bar> = self.past.minutes(start, now - now % MINUTE).collect();
-        self.kept.extend(skipped);
-        self.advance(now);
+        let minute = now - now % MINUTE;
+        let begins = minute > self.newest;
+        self.newest = self.newest.max(minute);
+        begins
     }
 
     /// A trade.
     pub(super) fn trade(&mut self, time: u64, price: Fixed, quantity: Fixed) {
         self.advance(time);
-        if let Some(bar) = self.kept.last_mut() {
+        let trade = Bar { volume: quantity, ..Bar::flat(self.newest, price) };
+        match self.kept.last_mut() {
+            Some(bar) if bar.start == self.newest && !bar.volume.is_zero() => bar.append(&trade),
             // The first trade of a minute opens it.
-            if bar.volume.is_zero() {
-                *bar = Bar::flat(bar.start, price);
-            }
-            bar.append(&Bar { volume: quantity, ..Bar::flat(bar.start, price) });
+            Some(bar) if bar.start == self.newest => *bar = trade,
+            _ => self.kept.push(trade),
         }
     }
 
-    /// Bars that make up `from..to`, oldest first: hours where they are made up and whole, minutes elsewhere.
+    /// Bars that make up `from..to`, oldest first: hours where they are made up and whole, minutes elsewhere, without
+    /// those that are flat, but for the first.
     fn pieces(&self, from: u64, to: u64) -> impl Iterator<Item = Bar> {
         let from = from.max(self.listed);
         let end = to.min(self.first);
@@ -266,9 +259,12 @@ impl History {
         let hours = (0..last.saturating_sub(first) / HOUR).map(move |n| self.past.hour_bar(first + n * HOUR));
         let before = self.past.minutes(from, first);
         let after = self.past.minutes(first.max(last).max(from), end);
-        let skip = usize::try_from(from.saturating_sub(self.first) / MINUTE).unwrap_or(usize::MAX);
-        let kept = self.kept.iter().skip(skip).take_while(move |bar| bar.start < to).copied();
-        before.chain(hours).chain(after).chain(kept)
+        let from = from.max(self.first);
+        let (older, newer) = self.kept.split_at(self.kept.partition_point(|bar| bar.start < from));
+        let is_flat = from < to && newer.first().is_none_or(|bar| bar.start > from);
+        let flat = older.last().filter(|_| is_flat).map(|bar| Bar::flat(from, bar.close));
+        let kept = newer.iter().take_while(move |bar| bar.start < to).copied();
+        before.chain(hours).chain(after).chain(flat).chain(kept)
     }
 
     /// The bar of everything from `from` up to, without, `to`, both whole minutes; `None` where there was nothing yet.
@@ -286,9 +282,8 @@ impl History {
 
     /// The last bars, at most `count`, that begin within `from..=to`; oldest first.
     pub(super) fn bars(&self, interval: Interval, from: u64, to: u64, count: usize) -> Vec<Bar> {
-        let Some(newest) = self.kept.last().map(|bar| bar.start) else { return Vec::new() };
         let mut starts = Vec::new();
-        let mut start = interval.start(to.min(newest));
+        let mut start = interval.start(to.min(self.newest));
         while starts.len() < count && start >= from && interval.end(start) > self.listed {
             starts.push(start);
             let Some(before) = start.checked_sub(1) else { break };
@@ -406,7 +401,13 @@ mod tests {
         assert!(!history.advance(NOW + 2 * MINUTE + 1));
         let bars = history.bars(minute, 0, u64::MAX, 2);
         assert_eq!(bars[1], Bar::flat(bars[1].start, fixed(2_500)));
-        history.skip(NOW + 10 * MINUTE);
-        assert_eq!(history.bars(minute, 0, u64::MAX, 3)[2].start, minute.start(NOW) + 10 * MINUTE);
+        history.advance(NOW + 10 * MINUTE);
+        let bars = history.bars(minute, 0, u64::MAX, 3);
+        assert_eq!(bars[2], Bar::flat(minute.start(NOW) + 10 * MINUTE, fixed(2_500)));
+        // What was not traded shows no volume, in bars of any length.
+        let long = history.stretch(minute.start(NOW), NOW + 11 * MINUTE).unwrap();
+        assert_eq!((long.open, long.close, long.volume), (fixed(2_000), fixed(2_500), fixed(4)));
+        let idle = history.stretch(minute.start(NOW) + 5 * MINUTE, NOW + 11 * MINUTE).unwrap();
+        assert_eq!(idle, Bar::flat(minute.start(NOW) + 5 * MINUTE, fixed(2_500)));
     }
 }

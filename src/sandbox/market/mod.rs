@@ -1,14 +1,16 @@
-//! The seeded market: products, the participants of the house, and what the public is told of it all.
+//! The seeded market: products, the participants, and what the public is told of it all.
 //!
 //! Time is an argument. The market moves in steps; after each it tells trades and best bid and offer, and every third
 //! time the depth that has gathered, bars, summaries and reference prices.
 
 mod bars;
+mod board;
 mod depth;
-mod house;
+mod kept;
+mod participants;
 mod price;
+mod publication;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
@@ -20,21 +22,20 @@ use super::products::{self, ListedAsset, ListedProduct};
 use super::wire::{self, Refusal};
 use crate::{Code, Symbol};
 pub(crate) use bars::{Bar, INTERVALS, Interval};
-use bars::{History, Past};
-use depth::Depth;
+use board::Board;
 pub(crate) use depth::Sides;
-use house::House;
+use kept::Added;
+pub(crate) use kept::Kept;
 use price::Path;
 pub(crate) use price::{Random, blend, hash};
+pub(crate) use publication::Publication;
 
-/// Time between two moves of the house, ms.
+/// Time between two moves of the participants, ms.
 const STEP: u64 = 100;
 /// Moves between two tellings of what is gathered.
 const GATHERING: u64 = 3;
 /// Moves before the beginning, so that there are books and trades.
 const WARM_UP: u64 = 50;
-/// When time leaps further than this, ms, the market wakes up where it would be rather than live through it.
-const LEAP: u64 = 60_000;
 /// How far bars go back, ms: about a year.
 const PAST: u64 = 366 * 86_400_000;
 /// The first bar begins at the beginning of a day, UTC.
@@ -43,17 +44,6 @@ const PAST_STEP: u64 = 86_400_000;
 const REMEMBERED_TRADES: usize = 100;
 /// Levels a side in `depth-snapshot`.
 const SNAPSHOT_LEVELS: usize = 500;
-/// What a usual order is worth, USDT.
-const USUAL_ORDER: i128 = 1_500;
-
-/// Something the public is to be told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Publication {
-    /// This text on this channel.
-    Text(String, Arc<str>),
-    /// That the channel's state changed: [`Market::newest`] has the text, should anyone listen.
-    Newest(String),
-}
 
 /// The market.
 #[derive(Debug)]
@@ -61,37 +51,31 @@ pub(crate) struct Market {
     engine: Engine,
     assets: Vec<(ListedAsset, Path)>,
     boards: Vec<Board>,
+    /// Products that were listed later, which `boards` and `assets` hold as well.
+    added: Vec<Added>,
     seed: u64,
     /// When the next step is due, and how many there were.
     next_step: u64,
     steps: u64,
     publications: Vec<Publication>,
-    /// What happened to orders and balances, the house's too.
+    /// What happened to orders and balances, the participants' too.
     account_events: Vec<Event>,
-}
-
-/// One product and what is told of it.
-#[derive(Debug)]
-struct Board {
-    listed: ListedProduct,
-    past: Past,
-    /// The market's own participants, where they trade it.
-    house: Option<House>,
-    history: History,
-    depth: Depth,
-    /// The depth that is told at once.
-    realtime: Depth,
-    recent: VecDeque<Trade>,
-    /// What happened since it was last told.
-    new_trades: Vec<Trade>,
-    new_bbo: Option<Bbo>,
-    traded: bool,
 }
 
 impl Market {
     /// The market of this seed as it is at `now`, UTC ms.
     pub(crate) fn new(seed: u64, now: u64) -> Self {
-        let begin = now.saturating_sub(WARM_UP * STEP);
+        let mut market = Self::opened(seed, now.saturating_sub(WARM_UP * STEP));
+        while market.next_step <= now {
+            market.step(market.next_step);
+        }
+        market.publications.clear();
+        market.account_events.clear();
+        market
+    }
+
+    /// The market before anyone has moved.
+    fn opened(seed: u64, begin: u64) -> Self {
         // Like the live exchange's: beyond what a float holds.
         let mut engine = Engine::new(engine::Settings { first_sn: 8_159_711, first_trade: (1 << 57) + begin });
         let assets: Vec<_> = products::assets().into_iter().map(|listed| with_path(seed, listed)).collect();
@@ -103,26 +87,21 @@ impl Market {
                 opened.inspect_err(|e| log::error!("{} is not listed: {e}", listed.spec.symbol)).ok()
             })
             .collect();
-        let mut market = Self {
+        Self {
             engine,
             assets,
             boards,
+            added: Vec::new(),
             seed,
             next_step: begin,
             steps: 0,
             publications: Vec::new(),
             account_events: Vec::new(),
-        };
-        while market.next_step <= now {
-            market.step(market.next_step);
         }
-        market.publications.clear();
-        market.account_events.clear();
-        market
     }
 
     /// Lists one more product. `price`: about what its base asset is worth in the quote asset, should it be new;
-    /// `activity`: trades a minute that the house makes.
+    /// `activity`: trades a minute that the participants make.
     ///
     /// # Errors
     /// [`InvalidProduct`].
@@ -163,11 +142,13 @@ impl Market {
         if new {
             self.assets.push(with_path(self.seed, base));
         }
+        let added = Added { spec: spec.clone(), price, activity, since: now };
         let listed = ListedProduct { domain: products::domain(spec.quote), spec, activity };
         let since = now - now % bars::MINUTE;
         match Board::open(&mut self.engine, &self.assets, &listed, self.seed, since, now) {
             Ok(board) => {
                 self.boards.push(board);
+                self.added.push(added);
                 Ok(())
             }
             Err(e) => {
@@ -184,13 +165,15 @@ impl Market {
         self.next_step
     }
 
-    /// Lets time go on to `now` when that is too far to live through: the price is where it would be then, and the
-    /// bars are made up. Orders stay.
-    pub(crate) fn leap(&mut self, now: u64) {
-        if now.saturating_sub(self.next_step) <= LEAP {
+    /// Lets time go on to `now` when that is more than `most` ms, too far to live through: the price is where it would
+    /// be then, and nothing was traded on the way. Orders stay.
+    pub(crate) fn leap(&mut self, now: u64, most: u64) {
+        if now.saturating_sub(self.next_step) <= most {
             return;
         }
-        self.boards.iter_mut().for_each(|board| board.history.skip(now));
+        for board in &mut self.boards {
+            board.history.advance(now);
+        }
         self.next_step = now;
     }
 
@@ -216,7 +199,7 @@ impl Market {
         result
     }
 
-    /// What happened to orders and balances, the house's too, oldest first.
+    /// What happened to orders and balances, the participants' too, oldest first.
     pub(crate) fn drain_account_events(&mut self) -> std::vec::Drain<'_, Event> {
         self.account_events.drain(..)
     }
@@ -225,10 +208,7 @@ impl Market {
         self.steps += 1;
         self.next_step += STEP;
         for board in &mut self.boards {
-            let fair = board.past.ticks(now);
-            if let Some(house) = &mut board.house {
-                house.step(&mut self.engine, fair, now);
-            }
+            board.step(&mut self.engine, now);
         }
         self.listen();
         let gathered = self.steps.is_multiple_of(GATHERING);
@@ -422,168 +402,5 @@ fn with_path(seed: u64, listed: ListedAsset) -> (ListedAsset, Path) {
     (listed, path)
 }
 
-impl Board {
-    /// `since`: when the product began to trade.
-    fn open(
-        engine: &mut Engine,
-        assets: &[(ListedAsset, Path)],
-        listed: &ListedProduct,
-        seed: u64,
-        since: u64,
-        now: u64,
-    ) -> Result<Self, InvalidProduct> {
-        let spec = &listed.spec;
-        let path = |asset| {
-            let found = assets.iter().find(|(listed, _)| listed.asset == asset);
-            found
-                .map(|(_, path)| path.clone())
-                .ok_or(InvalidProduct { field: "symbol", problem: "has an unknown asset" })
-        };
-        let (base, quote) = (path(spec.base)?, path(spec.quote)?);
-        engine.add_product(spec)?;
-        // The engine took these.
-        let [tick, lot] = [spec.tick_size, spec.lot_size].map(|size| Fixed::from_decimal(size).unwrap_or_default());
-        let one = 10i128.pow(Fixed::SCALE);
-        let usual_lots = USUAL_ORDER * one * one / (base.at(now).units() * lot.units()).max(1);
-        let usual_lots = u64::try_from(usual_lots).unwrap_or_default().max(8);
-        let key = hash(spec.symbol.as_str());
-        let past =
-            Past::new(seed, spec.symbol, [base, quote], [tick, lot], usual_lots * u64::from(listed.activity) / 2);
-        let activity = u64::from(listed.activity) * STEP / 60;
-        let random = Random::new(blend(seed, key));
-        let house = (listed.activity > 0).then(|| House::new(engine, spec, usual_lots, activity, random, now));
-        let history = History::new(past.clone(), since, now);
-        let depth = Depth::new(20_000_000_000 + key % 10_000_000_000, now);
-        let realtime = Depth::new(50_000_000_000 + key % 10_000_000_000, now);
-        Ok(Self {
-            listed: listed.clone(),
-            past,
-            house,
-            history,
-            depth,
-            realtime,
-            recent: VecDeque::new(),
-            new_trades: Vec::new(),
-            new_bbo: None,
-            traded: false,
-        })
-    }
-
-    fn listen(&mut self, event: Event) {
-        match event {
-            Event::Trade(trade) => {
-                self.history.trade(trade.time, trade.price, trade.quantity);
-                self.recent.push_back(trade);
-                if self.recent.len() > REMEMBERED_TRADES {
-                    self.recent.pop_front();
-                }
-                self.new_trades.push(trade);
-                self.traded = true;
-            }
-            Event::Level(change) => {
-                self.depth.change(&change);
-                self.realtime.change(&change);
-            }
-            Event::Bbo(bbo) => self.new_bbo = Some(bbo),
-            Event::Order(_) | Event::Balance(_) => {}
-        }
-    }
-
-    /// Tells what is told at once.
-    fn tell(&mut self, publications: &mut Vec<Publication>) {
-        let symbol = self.listed.spec.symbol;
-        let mut text = |channel: &str, text: String| {
-            publications.push(Publication::Text(format!("{channel}:{symbol}"), text.into()));
-        };
-        if !self.new_trades.is_empty() {
-            text("trades", wire::json(&wire::trades("trades", None, symbol, &self.new_trades)));
-            self.new_trades.clear();
-        }
-        if let Some(bbo) = self.new_bbo.take() {
-            text("bbo", wire::bbo(&bbo));
-        }
-        if let Some(sides) = self.realtime.gather() {
-            let message = wire::depth("depth-realtime", symbol, self.realtime.seqnum, self.realtime.ts, &sides);
-            text("depth-realtime", wire::json(&message));
-        }
-    }
-
-    /// Tells what is gathered.
-    fn tell_gathered(&mut self, now: u64, publications: &mut Vec<Publication>) {
-        let symbol = self.listed.spec.symbol;
-        if let Some(sides) = self.depth.gather() {
-            let message = wire::depth("depth", symbol, self.depth.seqnum, self.depth.ts, &sides);
-            publications.push(Publication::Text(format!("depth:{symbol}"), wire::json(&message).into()));
-        }
-        let new_minute = self.history.advance(now);
-        if std::mem::take(&mut self.traded) || new_minute {
-            let bars = INTERVALS.iter().map(|interval| format!("bar:{}:{symbol}", interval.name));
-            publications.extend(bars.map(Publication::Newest));
-            publications.push(Publication::Newest(format!("summary:{symbol}")));
-        }
-    }
-
-    fn day(&self) -> Option<Bar> {
-        let end = self.history.bars(Interval::named("1")?, 0, u64::MAX, 1).first()?.start + bars::MINUTE;
-        self.history.stretch(end.saturating_sub(86_400_000), end)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const START: u64 = 1_700_000_000_000;
-
-    #[test]
-    fn the_market_stays_sound_for_every_seed() {
-        for seed in 0..2 {
-            let mut market = Market::new(seed, START);
-            let symbols: Vec<Symbol> = market.products().map(|product| product.spec.symbol).collect();
-            let mut trades = 0;
-            for _ in 0..600 {
-                market.advance(market.deadline());
-                let told = market.drain();
-                trades +=
-                    told.iter().filter(|p| matches!(p, Publication::Text(c, _) if c.starts_with("trades"))).count();
-                for symbol in &symbols {
-                    let bbo = market.bbo(*symbol).unwrap();
-                    let (bid, ask) = (bbo.bid.unwrap(), bbo.ask.unwrap());
-                    assert!(bid.price < ask.price, "{symbol} is crossed");
-                    let spread = (ask.price - bid.price).units();
-                    assert!(spread * 100 < ask.price.units(), "{symbol} is wide: {bid:?} {ask:?}");
-                }
-            }
-            for symbol in &symbols {
-                let (_, _, sides) = market.depth(*symbol, usize::MAX).unwrap();
-                assert!((60..300).contains(&sides.asks.len()) && (60..300).contains(&sides.bids.len()));
-            }
-            // A minute's worth: what the products say, about.
-            let usual: u32 = market.products().map(|product| product.activity).sum();
-            let usual = usual as usize;
-            assert!((usual / 2..usual * 2).contains(&trades), "{trades} of {usual}");
-        }
-    }
-
-    #[test]
-    fn channels_are_known_by_name_and_argument() {
-        let market = Market::new(1, START);
-        let code = |channel: &str| market.check_channel(channel).map_err(|refusal| refusal.code);
-        for channel in
-            ["bbo:BTC/USDT", "depth:BTC/USDT", "trades:CHZ/USDT", "summary:ETH/BTC", "bar:1m:BTC/USDT", "ref-px:BTC"]
-        {
-            assert_eq!(code(channel), Ok(()), "{channel}");
-            assert_eq!(
-                market.newest(channel).is_some(),
-                !channel.starts_with("depth") && !channel.starts_with("trades")
-            );
-        }
-        for channel in ["bbo:BTC", "bar:1:NO/USDT", "ref-px:BTC/USDT"] {
-            assert_eq!(code(channel), Err(Code::SYMBOL_ERROR), "{channel}");
-        }
-        for channel in ["", "bbo", "bar:BTC/USDT", "bar:2:BTC/USDT", "bbo:1:BTC/USDT", "dance:BTC/USDT"] {
-            assert_eq!(code(channel), Err(Code::INVALID_WS_REQUEST_DATA), "{channel}");
-        }
-        assert_eq!(code("order:cash"), Err(Code::INVALID_WS_REQUEST_DATA), "no channel of the market");
-    }
-}
+mod tests;

@@ -4,6 +4,8 @@
 //! seconds to weeks added up, each duration twice as long as the one before moving the price √2 times as far. So any
 //! past can be had without computing what lies between, and the price never leaves a band around its beginning.
 
+use serde::{Deserialize, Serialize};
+
 use crate::sandbox::engine::Fixed;
 
 /// The shortest duration is two to the power of this in ms: 4 s.
@@ -14,7 +16,7 @@ const DURATIONS: usize = 19;
 const STEP: i64 = 200;
 
 /// A small generator of numbers that look random (SplitMix64).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -31,6 +33,11 @@ impl Random {
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         // The bias of this is of no concern here.
         self.next() % bound.max(1)
+    }
+
+    /// True once in `many` times.
+    pub(crate) fn one_in(&mut self, many: u64) -> bool {
+        self.below(many) == 0
     }
 
     /// True so many times in a thousand.

@@ -73,10 +73,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Server {
-    pub(crate) fn start(port: u16, exchange: Exchange, clock: Clock, max_unread: usize) -> Result<Self, SandboxError> {
+    pub(crate) fn start(
+        port: u16,
+        mut exchange: Exchange,
+        clock: Clock,
+        max_unread: usize,
+    ) -> Result<Self, SandboxError> {
         let refused = |source| SandboxError::Listen { port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(refused)?;
         let port = listener.local_addr().map_err(refused)?.port();
+        exchange.clock_runs = clock.runs();
         let shared = Arc::new(Shared {
             paced: exchange.is_replay(),
             hall: Mutex::new(Hall { exchange, outboxes: HashMap::new(), awaited: 0 }),
@@ -109,8 +115,12 @@ impl Server {
 
     /// Moves the clock, and does what becomes due on the way.
     pub(crate) fn advance(&self, by: u64) {
+        let mut hall = lock(&self.shared.hall);
+        // Under the lock, so that nobody else finds so much time gone by.
         self.shared.clock.advance(by);
-        self.shared.enter(Exchange::advance);
+        hall.exchange.live_through(self.shared.clock.now());
+        self.shared.hand_out(&mut hall);
+        drop(hall);
         self.shared.bell.notify_all();
     }
 }
@@ -227,12 +237,9 @@ impl Shared {
         }
     }
 
-    /// Waits until something is due, by the machine's clock if that is the sandbox's, or until the bell rings.
+    /// Waits until something is due, if the sandbox's clock gets there by itself, or until the bell rings.
     fn wait<'a>(&self, hall: MutexGuard<'a, Hall>, due: u64, now: u64) -> MutexGuard<'a, Hall> {
-        let wait = match self.clock.runs() {
-            true => Duration::from_millis(due.saturating_sub(now).max(1)),
-            false => IDLE,
-        };
+        let wait = self.clock.time_until(due, now).unwrap_or(IDLE);
         self.bell.wait_timeout(hall, wait).unwrap_or_else(PoisonError::into_inner).0
     }
 

@@ -14,7 +14,8 @@ use crate::credentials::Credentials;
 use crate::error::{Error, Phase};
 use crate::symbol::Symbol;
 use crate::ws::backoff::{Attempts, Backoff, BackoffConfig};
-use crate::ws::channel::Channel;
+use crate::ws::book::{BookWriter, Shared};
+use crate::ws::channel::{Channel, Topic};
 use crate::ws::limits::Kind;
 use crate::ws::session::Authentication;
 use crate::ws::wire;
@@ -63,6 +64,8 @@ struct World {
     sent: Vec<String>,
     asked: usize,
     answered: Vec<Token>,
+    /// The books that are followed.
+    books: Vec<Arc<Shared>>,
 }
 
 impl World {
@@ -79,6 +82,7 @@ impl World {
             sent: Vec::new(),
             asked: 0,
             answered: Vec::new(),
+            books: Vec::new(),
         };
         world.session.start(world.now());
         world.drain();
@@ -108,6 +112,12 @@ impl World {
                     self.command(Command::Snapshot(symbol));
                 }
             }
+            "F" => self.follow(argument),
+            "G" => {
+                if let Some(book) = self.books.pop() {
+                    self.command(Command::Unfollow(book));
+                }
+            }
             "R" => self.request(argument),
             "P" => self.command(Command::Ping),
             "C" => self.command(Command::Close),
@@ -116,10 +126,20 @@ impl World {
             _ => {}
         }
         self.drain();
+        self.claims_nothing_without_a_connection();
     }
 
     fn command(&mut self, command: Command) {
         self.session.command(command, self.now());
+    }
+
+    /// Follows the books of a channel, of those that are not followed yet.
+    fn follow(&mut self, channel: &str) {
+        let topics = channel.parse::<Channel>().and_then(Channel::into_topics).unwrap_or_default();
+        let keys = topics.iter().filter_map(Topic::book);
+        let writers: Vec<BookWriter> = keys.map(|(symbol, realtime)| BookWriter::new(symbol, realtime)).collect();
+        self.books.extend(writers.iter().map(|writer| Arc::clone(writer.shared())));
+        self.command(Command::Follow(writers));
     }
 
     fn request(&mut self, id: &str) {
@@ -225,6 +245,12 @@ impl World {
                 Output::ResetIfUnsent | Output::Clock(_) | Output::Measured(_) => {}
             }
         }
+    }
+
+    /// A book is live on a connection only.
+    fn claims_nothing_without_a_connection(&self) {
+        let live = self.books.iter().filter(|book| book.top(1).is_live()).count();
+        assert!(live == 0 || self.connected && !self.closed, "{live} books are live without a connection");
     }
 
     fn sends(&mut self, text: String, secret: bool) {

@@ -103,7 +103,7 @@ impl Identity {
     }
 
     fn sign(&self, millis: u64) -> String {
-        self.credentials.signer().sign(millis, "stream").as_str().to_owned()
+        self.credentials.sign(millis, "stream").as_str().to_owned()
     }
 }
 

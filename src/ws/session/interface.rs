@@ -1,5 +1,6 @@
 //! What a session is told and what it wants done.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -8,6 +9,7 @@ use super::identity::{AuthHeaders, Secret};
 use crate::error::Error;
 use crate::model::DepthKind;
 use crate::symbol::Symbol;
+use crate::ws::book::{BookWriter, Shared};
 use crate::ws::channel::Topic;
 use crate::ws::event::Event;
 use crate::ws::limits::{Kind, MessageLimits};
@@ -61,6 +63,10 @@ impl Default for SessionConfig {
 pub(crate) enum Command {
     Subscribe(Vec<Topic>),
     Unsubscribe(Vec<Topic>),
+    /// Keep books.
+    Follow(Vec<BookWriter>),
+    /// Nobody reads this book any more.
+    Unfollow(Arc<Shared>),
     /// One snapshot of a book, delivered as an event; asked for until it comes.
     Snapshot(Symbol),
     /// A request, which gets exactly one [`Output::Answer`].

@@ -1,5 +1,7 @@
 //! Scenarios under virtual time: what the server says, what passes, what the session does.
 
+mod books;
+
 use proptest::prelude::*;
 
 use std::sync::Arc;
@@ -445,7 +447,7 @@ fn private(way: Authentication) -> World {
 
 fn auth(t: u64, ack: &str) -> String {
     let signer = Credentials::new("the-key", "secret").unwrap();
-    let signature = signer.signer().sign(t, "stream");
+    let signature = signer.sign(t, "stream");
     format!(r#"> {{"op":"auth","id":"auth","t":{t},"key":"the-key","sig":"{}"{ack}}}"#, signature.as_str())
 }
 
@@ -734,7 +736,18 @@ fn line() -> impl Strategy<Value = String> {
         1 => Just("C".to_owned()),
         1 => Just("Nbinary".to_owned()),
         3 => (0u32..40_000).prop_map(|millis| format!("W{millis}")),
-        3 => "[SX](bbo|trades|order):(A|cash)(/B)?",
+        3 => "[SX](bbo|trades|order|depth):(A|cash)(/B)?",
+        2 => "F(depth|depth-realtime):A/B",
+        1 => Just("G".to_owned()),
+        3 => (any::<bool>(), any::<bool>(), 0u64..4).prop_map(|(snapshot, realtime, seqnum)| {
+            let m = match (snapshot, realtime) {
+                (false, false) => "depth",
+                (false, true) => "depth-realtime",
+                (true, false) => "depth-snapshot",
+                (true, true) => "depth-snapshot-realtime",
+            };
+            format!(r#"{{"m":"{m}","symbol":"A/B","data":{{"ts":1,"seqnum":{seqnum},"asks":[],"bids":[["1","1"]]}}}}"#)
+        }),
         2 => "R[12]?",
         1 => Just("DA/B".to_owned()),
         3 => (0..FIXTURES.len()).prop_map(|n| FIXTURES[n].replace('\n', " ")),
@@ -751,6 +764,11 @@ fn inputs_that_did_not_hold_do() {
         concat!(
             "header\nU\n",
             r#"{"m":"order","accountId":"c","ac":"CASH","data":{"s":"A/B","sn":1,"sd":"Buy","ap":"0","bab":"1","btb":"1","cf":"0","cfq":"0","err":"","fa":"B","orderId":"s16ef210b1a50866943712bfaf1584b","ot":"Market","p":"1","q":"1","qab":"1","qtb":"1","sp":"","st":"New","t":1,"ei":"NULL_VAL"}}"#
+        ),
+        // A snapshot of a book before the session is ready.
+        concat!(
+            "header\nU\nFdepth-realtime:A/B\n",
+            r#"{"m":"depth-snapshot-realtime","symbol":"A/B","data":{"ts":1,"seqnum":1,"asks":[],"bids":[]}}"#
         ),
         // Binary data that was on its way when the program closed the stream.
         "U\nC\nN",

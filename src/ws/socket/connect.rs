@@ -16,6 +16,7 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::stream::MaybeTlsStream;
 use tungstenite::{Error as WsError, WebSocket};
 
+use crate::clock::wall_nanos;
 use crate::error::{Error, HttpError, InvalidInput, Phase, Refusal, start_of};
 use crate::ws::session::AuthHeaders;
 use crate::ws::wire;
@@ -213,7 +214,7 @@ impl Attempt {
         if let Err(e) = stream.set_nodelay(true) {
             return Step::Failed(Error::transport(Phase::Connect, e));
         }
-        let stream = Wire(stream);
+        let stream = Wire::new(stream);
         #[cfg(feature = "rustls")]
         if let Some((config, name)) = &self.target.tls {
             return match rustls::ClientConnection::new(Arc::clone(config), name.clone()) {
@@ -265,17 +266,40 @@ enum Step {
 /// The socket. What is written to a connection that is gone is dropped, and the end is found by reading, so that all
 /// that came before it is read: what the server sends last, it often sends to a client that is about to write.
 #[derive(Debug)]
-pub(super) struct Wire(TcpStream);
+pub(super) struct Wire {
+    stream: TcpStream,
+    /// When bytes were last read, UTC nanoseconds: one look at the clock for all messages that come together.
+    read_at: u64,
+}
+
+impl Wire {
+    fn new(stream: TcpStream) -> Self {
+        Self { stream, read_at: wall_nanos() }
+    }
+}
+
+/// When bytes were last read from the network, UTC nanoseconds.
+pub(super) fn read_at(io: &Io) -> u64 {
+    match io {
+        MaybeTlsStream::Plain(wire) => wire.read_at,
+        #[cfg(feature = "rustls")]
+        MaybeTlsStream::Rustls(tls) => tls.sock.read_at,
+        // The library may know others; here there are none.
+        _ => wall_nanos(),
+    }
+}
 
 impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
+        let n = self.stream.read(buffer)?;
+        self.read_at = wall_nanos();
+        Ok(n)
     }
 }
 
 impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.0.write(bytes) {
+        match self.stream.write(bytes) {
             Err(e) if !matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
                 log::debug!("the connection is gone: {e}");
                 Ok(bytes.len())
@@ -285,7 +309,7 @@ impl Write for Wire {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.stream.flush()
     }
 }
 

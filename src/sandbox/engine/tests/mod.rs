@@ -1,5 +1,6 @@
 //! Each rule by example, and what holds for any sequence of commands.
 
+mod kept;
 mod money;
 mod orders;
 mod product;
