@@ -468,6 +468,25 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Whatever is in a file, it is read or refused, and what was read is in it.
+        #[test]
+        fn any_text_is_read_or_refused(
+            lines in proptest::collection::vec(proptest::sample::select(vec![
+                LINE, "", "[", "]", ",", "{", "null", r#"{"t":1e9,"dir":"close"}"#, r#"{"t":0,"dir":"gap","missed":3}"#,
+                r#"{"t":2,"dir":"c2s","raw":"\u00e9"}"#, r#"{"t":2,"dir":"next","part":4294967295}"#, "\u{e9}",
+            ]), 0..8),
+            cut in 0usize..400,
+        ) {
+            let text = lines.join("\n");
+            let cut = (0..=cut.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap();
+            if let Ok(recording) = Recording::parse(&text[..cut]) {
+                proptest::prop_assert!(recording.entries().len() <= lines.len());
+                proptest::prop_assert!(recording.cut_off().is_none_or(|line| line <= lines.len()));
+            }
+        }
+    }
+
     #[test]
     fn parts_are_named_after_the_first() {
         for (path, part, expected) in [

@@ -177,7 +177,8 @@ impl StreamBuilder {
         self
     }
 
-    /// Shows every raw text, sent and received, to a function, with the time in UTC nanoseconds.
+    /// Shows every raw text, sent and received, to a function, with the time in UTC nanoseconds; and when a connection is
+    /// tried or breaks. Keys and signatures are not in what it sees. A [`Recorder`](crate::Recorder) looks on so.
     ///
     /// The function is called on the stream's thread, and with a request on that of its caller; never on two at once. What
     /// it does delays the stream. Defaults to none.
@@ -286,7 +287,10 @@ impl StreamBuilder {
                 request_timeout: self.request_timeout,
                 books: Handles::default(),
             };
-            return Ok((Stream { events: Events::Replay(RefCell::new(playback)), handle, thread: None }, None));
+            return Ok((
+                Stream { events: Events::Replay(Box::new(RefCell::new(playback))), handle, thread: None },
+                None,
+            ));
         }
         let (identity, group) = match way {
             Some(way) => {
@@ -355,7 +359,7 @@ enum Events {
     /// From the thread that owns the socket.
     Live(EventReceiver),
     /// From a recording, which is played by whoever reads.
-    Replay(RefCell<Playback>),
+    Replay(Box<RefCell<Playback>>),
 }
 
 impl Stream {
