@@ -23,6 +23,9 @@
 //! keeps the connection alive, makes it anew when it breaks, and subscribes again; each step is told. What cannot be
 //! read is an event too.
 //!
+//! **Recordings**: a [`Recorder`] writes what a stream sends and receives, and [`StreamBuilder::replay`] plays it again to
+//! the same program, for back-tests as fast as it goes.
+//!
 //! **The book**: an [`OrderBook`] joins the snapshot and the changes that follow it, and is either true or says that it
 //! is not. A [`Book`] is one that a stream keeps, for any thread to read: see [`StreamHandle::book`].
 //!
@@ -64,6 +67,7 @@ mod order;
 mod order_answer;
 mod order_id;
 mod pace;
+mod recording;
 mod rest;
 mod rules;
 #[cfg(feature = "sandbox")]
@@ -90,6 +94,7 @@ pub use error::{
 };
 pub use order::{CancelOrder, LimitOrder, NewOrder, Respond, TimeInForce};
 pub use order_id::{ClientOrderId, OrderSource, order_id};
+pub use recording::{Recorded, Recorder, RecorderBuilder, Recording, RecordingError};
 pub use rest::{
     Account, BalanceQuery, BarsIter, BarsQuery, Ledger, LedgerEntry, Market, OrderHistoryIter, OrderHistoryQuery,
     OrderHistoryV1Query, RecentOrdersQuery, SubuserTransfer, SubuserTransfersQuery, Wallet, WalletQuery,

@@ -39,11 +39,16 @@ impl StreamBuilder {
     ///
     /// # Errors
     /// As [`connect`](Self::connect); [`Error::InvalidInput`](crate::Error::InvalidInput) naming `ch` where something is
-    /// subscribed to already.
+    /// subscribed to already, or `replay` where a recording is played.
     pub fn track(self, category: AccountCategory) -> Result<Tracker> {
         let (client, has_channels) = self.client_and_channels();
         if has_channels {
             return Err(InvalidInput::new("ch", "a tracker's stream has no other subscriptions").into());
+        }
+        if self.is_replay() {
+            return Err(
+                InvalidInput::new("replay", "a tracker asks the exchange, and a recording has no answers").into()
+            );
         }
         let account = client.account(category)?;
         let window = client.rest_config().acceptance_window;

@@ -344,3 +344,36 @@ fn public_data_needs_no_key_and_shows_none() {
     command.env_remove("BITMAX_API_KEY");
     assert_eq!(run(command).json()["m"], "market-trades");
 }
+
+#[test]
+fn a_session_is_recorded_and_played_by_the_sandbox() {
+    let sandbox = Sandbox::start().unwrap();
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-record.jsonl");
+    let path = file.to_str().unwrap();
+    let recorded =
+        run(of(&sandbox, &format!("record {path} depth:BTC/USDT,ETH/USDT order:cash --count 8 --json"))).json();
+    assert!(
+        recorded["texts"].as_u64() > Some(10) && recorded["redacted"] == 2 && recorded["missed"] == 0,
+        "{recorded}"
+    );
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(!text.contains("order:") && !text.contains(sandbox.api_key()));
+    // Both books were begun, so the sandbox has them.
+    let replay = Sandbox::builder().replay(&file).start().unwrap();
+    for symbol in ["BTC/USDT", "ETH/USDT"] {
+        let book = run(of(&replay, &format!("book {symbol} --count 2 --json")));
+        assert!(book.out.contains("\"synced\":true"), "{book:?}");
+    }
+
+    // It ends by time as well, also where there is little to write.
+    let brief = run(of(&sandbox, &format!("record {path} trades:BTC/USDT --for 0.05")));
+    assert!(brief.status == 0 && brief.out.contains(" texts, 0 redacted"), "{brief:?}");
+    for (line, status, kind) in [
+        ("record /nowhere/at/all bbo:BTC/USDT", 3, "recording"),
+        (&format!("record {path}") as &str, 2, "usage"),
+        (&format!("record {path} depth:BTC"), 2, "usage"),
+    ] {
+        let (ended, error) = run(of(&sandbox, &format!("{line} --json"))).error();
+        assert_eq!((ended, &error["kind"]), (status, &json!(kind)), "{line}: {error}");
+    }
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bitmax::model::{DepthKind, Level};
 use bitmax::sandbox::{Sandbox, Speed};
-use bitmax::{Channel, Client, Direction, Event, Message, OrderBook, Symbol};
+use bitmax::{Channel, Client, Direction, Endpoint, Event, Message, OrderBook, Recording, Symbol};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -89,6 +89,27 @@ fn play(file: &Path, messages: usize) -> (BTreeMap<String, usize>, BTreeMap<Symb
     (kinds, books)
 }
 
+/// The books that the session gives without a socket.
+fn books_of(file: &Path) -> BTreeMap<Symbol, OrderBook> {
+    let client = Client::builder(Endpoint::new("http://127.0.0.1:1", "ws://127.0.0.1:1").unwrap()).build().unwrap();
+    let play = || client.stream().replay(&Recording::open(file).unwrap()).connect().unwrap();
+    let mut made = BTreeMap::new();
+    for event in &play() {
+        if let Event::Depth(depth) = event {
+            made.entry(depth.symbol).or_insert_with(|| OrderBook::new(depth.symbol)).apply(&depth).unwrap();
+        }
+    }
+    // The books that the stream keeps are the same, and their messages are no events then.
+    let stream = play();
+    let kept = stream.books(Channel::depth(made.keys())).unwrap();
+    assert!(!stream.iter().any(|event| matches!(event, Event::Depth(_))));
+    for book in kept {
+        let (top, made) = (book.top(usize::MAX), &made[&book.symbol()]);
+        assert!(top.is_live() && top.bids().eq(made.bids()) && top.asks().eq(made.asks()));
+    }
+    made
+}
+
 /// Plays a session to a stream that keeps the books itself: they end as those that were made of its events.
 fn keep(file: &Path, made: &BTreeMap<Symbol, OrderBook>) {
     let sandbox = Sandbox::builder().replay(file).speed(Speed::Max).start().unwrap();
@@ -134,7 +155,10 @@ fn the_recorded_session_gives_the_expected_book() {
     assert_eq!(counted, kinds(all));
     keep(&file, &books);
     let expected = json(&recorded.join("book-CHZ-USDT.expected.json"));
-    assert_book(&books[&Symbol::new("CHZ/USDT").unwrap()], &expected["final_seqnum"], &expected);
+    for books in [books, books_of(&file)] {
+        assert!(books.len() == 10 && books.values().all(OrderBook::is_live));
+        assert_book(&books[&Symbol::new("CHZ/USDT").unwrap()], &expected["final_seqnum"], &expected);
+    }
 }
 
 #[test]
@@ -153,7 +177,7 @@ fn the_small_session_gives_its_book() {
     keep(&file, &books);
     let expected = json(&fixtures.join("session-small.expected.json"));
     assert_eq!(books.len(), expected.as_object().unwrap().len());
-    for (symbol, book) in &books {
+    for (symbol, book) in books.iter().chain(&books_of(&file)) {
         let expected = &expected[symbol.as_str()];
         assert_book(book, &expected["seqnum"], expected);
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use bitmax::sandbox::SandboxError;
-use bitmax::{Error, InvalidInput, OrderId};
+use bitmax::{Error, InvalidInput, OrderId, RecordingError};
 use serde_json::{Map, Value, json};
 
 /// Why a command failed.
@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// The embedded exchange did not start.
     Sandbox(SandboxError),
+    /// The session could not be recorded.
+    Recording(RecordingError),
     /// The order never arrived.
     Absent,
     /// Whether the exchange has the order could not be found out.
@@ -35,6 +37,7 @@ impl Failure {
             Self::Call(e) => (e.kind(), status(e), e.may_have_executed()),
             Self::Usage(_) => ("usage", 2, false),
             Self::Sandbox(_) => ("sandbox", 3, false),
+            Self::Recording(_) => ("recording", 3, false),
             Self::Absent => ("absent", 3, false),
             Self::Unknown(..) => ("unknown", 3, true),
             // The reader has what it wanted.
@@ -81,6 +84,7 @@ impl Failure {
             },
             Self::Usage(message) => message.clone(),
             Self::Sandbox(e) => e.to_string(),
+            Self::Recording(e) => e.to_string(),
             Self::Absent => "the order never arrived, and will not".to_owned(),
             Self::Unknown(order_id, e) => format!("the order may have been placed ({e}): ask for {order_id} later"),
             Self::Output(e) => format!("cannot write: {e}"),
@@ -111,6 +115,12 @@ impl From<InvalidInput> for Failure {
 impl From<SandboxError> for Failure {
     fn from(e: SandboxError) -> Self {
         Self::Sandbox(e)
+    }
+}
+
+impl From<RecordingError> for Failure {
+    fn from(e: RecordingError) -> Self {
+        Self::Recording(e)
     }
 }
 

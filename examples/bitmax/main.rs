@@ -22,6 +22,7 @@ mod ladder;
 mod market;
 mod orders;
 mod output;
+mod record;
 mod request;
 mod sandbox;
 #[path = "../support/screen.rs"]

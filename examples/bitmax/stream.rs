@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::interrupt::{closes, is_interrupted};
 use crate::ladder::ladder;
 use crate::output::{Output, or_dash, time};
+use crate::record::RecordCommand;
 use crate::request::RequestCommand;
 use crate::screen::Screen;
 
@@ -47,6 +48,7 @@ pub(crate) enum StreamCommand {
         #[command(flatten)]
         end: End,
     },
+    Record(RecordCommand),
     /// Ask for data over the stream
     Request(RequestCommand),
 }
@@ -98,6 +100,7 @@ impl StreamCommand {
                 auth.way(*ready_ack || channels.iter().any(Channel::is_private))
             }
             Self::Book { realtime, .. } => Ok(realtime.then_some(Authentication::Header)),
+            Self::Record(command) => Ok(command.is_private().then_some(Authentication::Header)),
             Self::Request(command) => command.way(),
         }
     }
@@ -116,6 +119,7 @@ impl StreamCommand {
                 let book = if realtime { stream.book_realtime(symbol) } else { stream.book(symbol) }?;
                 follow(&stream, book, levels.into(), &end, json)
             }
+            Self::Record(command) => command.run(stream_by(client, way, deadline)?, json),
             Self::Request(command) => command.run(client, &Output::new(json), deadline),
         }
     }
@@ -218,7 +222,11 @@ fn follow(stream: &Stream, mut book: Book, levels: usize, end: &End, json: bool)
 }
 
 /// Hands every event over, until it is time to stop; `show` says whether it counts.
-fn each(stream: &Stream, end: &End, mut show: impl FnMut(Event) -> Result<bool, Failure>) -> Result<(), Failure> {
+pub(crate) fn each(
+    stream: &Stream,
+    end: &End,
+    mut show: impl FnMut(Event) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
     let until = end.time.map(|time| Instant::now() + time);
     let mut left = end.count;
     while left != Some(0) {

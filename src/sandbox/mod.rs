@@ -96,7 +96,7 @@ use server::Server;
 use state::{Keeper, State};
 pub use user::{Balance, Order, OrderRequest, Supply, User, UserOptions};
 
-use crate::{Code, Endpoint};
+use crate::{Code, Endpoint, RecordingError};
 
 /// How fast time goes in the seeded market, or in a recording that is played.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -267,8 +267,8 @@ impl SandboxBuilder {
     /// Plays a recorded session to every client of the stream, in place of the market's messages. REST keeps
     /// answering from the market.
     ///
-    /// The file is a JSON list of entries, or one entry a line: `t` (seconds), `dir` (`connect`, `c2s`, `s2c`),
-    /// `raw` (the text). Acknowledgements and pongs are answered live and snapshots wait until the client has
+    /// The file is what a [`Recorder`](crate::Recorder) writes, with the parts in which it goes on: one entry a line, or a
+    /// JSON list of them, with `t` (seconds), `dir` (`connect`, `c2s`, `s2c`), `raw` (the text). Acknowledgements and pongs are answered live and snapshots wait until the client has
     /// asked; the rest plays from the first subscription on, each channel once it is subscribed. After its end the
     /// connection stays.
     pub fn replay(mut self, file: impl Into<PathBuf>) -> Self {
@@ -402,14 +402,29 @@ fn millis(duration: Duration) -> u64 {
 }
 
 fn load(source: Source) -> Result<Recording, SandboxError> {
-    let (path, text) = match source {
-        Source::Text(text) => (None, text),
-        Source::File(path) => match std::fs::read_to_string(&path) {
-            Ok(text) => (Some(path), text),
-            Err(source) => return Err(SandboxError::ReadRecording { path, source }),
-        },
+    let session = match source {
+        Source::Text(text) => crate::Recording::parse(&text),
+        Source::File(path) => crate::Recording::open(path),
     };
-    Recording::parse(&text).map_err(|reason| SandboxError::InvalidRecording { path, reason })
+    let session = session?;
+    if let Some(line) = session.cut_off() {
+        log::warn!("the recording is cut off in line {line}, which is left out");
+    }
+    Ok(Recording::new(&session))
+}
+
+impl From<RecordingError> for SandboxError {
+    fn from(e: RecordingError) -> Self {
+        match e {
+            RecordingError::Read { path, source } | RecordingError::Write { path, source } => {
+                Self::ReadRecording { path, source }
+            }
+            RecordingError::Invalid { path, line, reason } => {
+                let reason = line.map_or(reason.clone(), |line| format!("line {line}: {reason}"));
+                Self::InvalidRecording { path, reason }
+            }
+        }
+    }
 }
 
 /// A running exchange on loopback. Dropping it ends all its connections and threads and frees the port.

@@ -111,7 +111,8 @@ pub struct SubscriptionFailed {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lag {
-    /// Dropped messages by channel: `bbo:BTC/USDT`.
+    /// Dropped messages by channel: `bbo:BTC/USDT`. Of a recording that is played, `*`: what the recorder had missed, of
+    /// any kind.
     pub dropped: Vec<(Box<str>, u64)>,
 }
 
@@ -145,6 +146,11 @@ pub enum CloseReason {
     GaveUp(Box<Error>),
     /// The stream's thread failed: a defect of this crate.
     Failed,
+    /// The recording that was [played](crate::StreamBuilder::replay) is over.
+    EndOfRecording {
+        /// The number of its last line where that was not whole, and was left out.
+        cut_off: Option<usize>,
+    },
 }
 
 impl Event {

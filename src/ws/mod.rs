@@ -11,6 +11,7 @@ mod limits;
 mod pending;
 mod plain;
 mod queue;
+mod replay;
 mod reply;
 mod request;
 mod session;

@@ -19,6 +19,7 @@
 mod fuzz;
 mod identity;
 mod interface;
+mod recorded;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub use fuzz::fuzz_session;
 pub use identity::Authentication;
 pub(crate) use identity::{AuthHeaders, Identity};
 pub(crate) use interface::{Command, Now, Output, Request, SessionConfig};
+pub(crate) use recorded::is_authentication;
 
 use super::backoff::Backoff;
 use super::books::Books;

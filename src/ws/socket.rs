@@ -21,11 +21,13 @@ use tungstenite::{Error as WsError, Message, WebSocket};
 pub(crate) use connect::Target;
 use connect::{Attempt, Io, Progress};
 use outlet::{Delivery, Outlet};
+use remote::Post;
 pub(crate) use remote::Remote;
-use remote::{Inbox, Post};
+pub(super) use remote::{Inbox, not_sent};
 
 use super::backoff::{Attempts, Backoff, BackoffConfig};
 use super::channel::Topic;
+use super::event::Event;
 use super::pending::Token as Waiter;
 use super::queue::{EventReceiver, queue};
 use super::session::{AuthHeaders, Command, Identity, Now, Output, Session, SessionConfig};
@@ -99,7 +101,7 @@ pub(crate) struct Running {
 pub(crate) fn spawn(settings: Settings) -> Result<Running> {
     let setup = |e: io::Error| Error::transport(Phase::Connect, e);
     let poll = Poll::new().map_err(setup)?;
-    let (post, commands) = Post::new(Waker::new(poll.registry(), WAKER).map_err(setup)?);
+    let (post, commands) = Post::new(Some(Waker::new(poll.registry(), WAKER).map_err(setup)?));
     let counters = Arc::<Counters>::default();
     let resume = post.clone();
     let (sender, events) = queue(settings.max_queued, Arc::clone(&counters), move || {
@@ -274,7 +276,14 @@ impl Driver {
                     self.tap(Direction::Sent, &secret.shown);
                     self.write(secret.text);
                 }
-                Output::Deliver(event) => self.deliveries.push(Delivery::Event(event)),
+                Output::Deliver(event) => {
+                    if let Event::Disconnected(outage) | Event::ConnectFailed(outage) = &event
+                        && self.tap.is_some()
+                    {
+                        self.tap(Direction::Closed, &outage.error.to_string());
+                    }
+                    self.deliveries.push(Delivery::Event(event));
+                }
                 Output::Answer(token, answer) => {
                     self.deliveries.push(match self.waiters.remove(&token) {
                         Some(waiter) => Delivery::Answer(waiter, answer),

@@ -61,6 +61,12 @@ impl Counters {
         self.newest.store(u64::try_from(at.as_nanos()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
     }
 
+    /// A message of a recording was read: at no time of this clock.
+    pub(crate) fn replayed(&self, bytes: usize) {
+        add(&self.messages, 1);
+        add(&self.bytes, u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+
     pub(crate) fn reconnected(&self) {
         add(&self.reconnections, 1);
     }

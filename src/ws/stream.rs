@@ -1,5 +1,6 @@
 //! The stream as a program sees it: a builder, the events, and a handle for any thread.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::mpsc::{RecvError, RecvTimeoutError, TryRecvError};
@@ -12,12 +13,14 @@ use super::channel::{Channel, Topic};
 use super::event::Event;
 use super::limits::MessageLimits;
 use super::queue::{Arrival, EventReceiver};
+use super::replay::Playback;
 use super::session::{Authentication, Command, SessionConfig};
 use super::socket::{self, Remote, Running, Settings};
 use super::stats::StreamStats;
 use super::tap::{Direction, Tap};
 use crate::client::Client;
 use crate::error::{Error, InvalidInput, Result};
+use crate::recording::Recording;
 use crate::symbol::Symbol;
 
 /// Settings of a [`Stream`], made by [`Client::stream`](crate::Client::stream).
@@ -36,6 +39,9 @@ pub struct StreamBuilder {
     max_queued: usize,
     tap: Option<Tap>,
     resolve: socket::Resolve,
+    replay: Option<Recording>,
+    /// How many times as fast as recorded.
+    replay_speed: Option<f64>,
 }
 
 impl StreamBuilder {
@@ -53,6 +59,8 @@ impl StreamBuilder {
             max_queued: 16_384,
             tap: None,
             resolve: socket::resolve,
+            replay: None,
+            replay_speed: None,
         }
     }
 
@@ -181,7 +189,8 @@ impl StreamBuilder {
         self
     }
 
-    /// Shows every raw text, sent and received, to a function, with the time in UTC nanoseconds.
+    /// Shows every raw text, sent and received, to a function, with the time in UTC nanoseconds; and when a connection is
+    /// tried or breaks. Keys and signatures are not in what it sees. A [`Recorder`](crate::Recorder) looks on so.
     ///
     /// The function is called on the stream's thread, and with a request on that of its caller; never on two at once. What
     /// it does delays the stream. Defaults to none.
@@ -190,12 +199,48 @@ impl StreamBuilder {
         self
     }
 
+    /// Whether a recording is played.
+    pub(crate) fn is_replay(&self) -> bool {
+        self.replay.is_some()
+    }
+
     /// The client, and whether anything is subscribed to.
     pub(crate) fn client_and_channels(&self) -> (&Client, bool) {
         (&self.client, self.topics.as_ref().is_ok_and(|topics| !topics.is_empty()))
     }
 
-    /// Connects, and waits until the server has greeted.
+    /// Plays a recorded session in place of a connection: nothing is sent, nobody is asked, and the program sees what it
+    /// would have seen then, the times of receipt included. Defaults to none.
+    ///
+    /// What is different from a live stream:
+    /// - There is no thread: the session moves on when its events are read, and nothing is ever dropped. A
+    ///   [`Book`](crate::Book) is always that of the event just read, at the end the last one; to wait for one is to wait
+    ///   until another thread reads on.
+    /// - All that was recorded is delivered, whatever this stream subscribes to. A
+    ///   [`request_snapshot`](StreamHandle::request_snapshot) gets what was recorded of it, if anything; a snapshot that
+    ///   was the answer to a request comes as an event, too.
+    /// - Requests, and orders among them, fail with [`Error::NotReady`]: they are not sent. Credentials are not needed. A
+    ///   [`Tracker`](crate::Tracker), which has to ask, is refused.
+    /// - What the stream then noticed by its clock alone, a subscription that nobody acknowledged say, is not told again.
+    ///   [`Outage::error`](crate::Outage::error) is an [`Error::Transport`] with the recorded reason, and its `retry_in`
+    ///   zero.
+    /// - What was [redacted](crate::Recorder) does not come; what the recorder missed is told by [`Event::Lagged`].
+    /// - The last event is `Closed` with [`EndOfRecording`](crate::CloseReason::EndOfRecording).
+    ///
+    /// The [tap](Self::tap) is shown each text. Of the [statistics](StreamHandle::stats) messages, bytes and reconnections
+    /// are counted.
+    pub fn replay(mut self, recording: &Recording) -> Self {
+        self.replay = Some(recording.clone());
+        self
+    }
+
+    /// How many times as fast as recorded a recording is played; 1 is as it was. Defaults to as fast as events are read.
+    pub fn replay_speed(mut self, times: f64) -> Self {
+        self.replay_speed = Some(times);
+        self
+    }
+
+    /// Connects, and waits until the server has greeted. A [recording](Self::replay) is ready at once.
     ///
     /// A failure of this first attempt is returned and not tried again; a connection that breaks later is
     /// made anew by the stream itself.
@@ -206,7 +251,9 @@ impl StreamBuilder {
     /// [`Error::ClosedByServer`], [`Error::Refused`].
     pub fn connect(self) -> Result<Stream> {
         let (stream, first) = self.run()?;
-        first.recv().map_err(|RecvError| Error::Closed)??;
+        if let Some(first) = first {
+            first.recv().map_err(|RecvError| Error::Closed)??;
+        }
         Ok(stream)
     }
 
@@ -220,7 +267,7 @@ impl StreamBuilder {
         Ok(self.run()?.0)
     }
 
-    fn run(self) -> Result<(Stream, std::sync::mpsc::Receiver<Result<()>>)> {
+    fn run(self) -> Result<(Stream, Option<std::sync::mpsc::Receiver<Result<()>>>)> {
         for (field, time) in [
             ("connect_timeout", self.session.connect_timeout),
             ("ping_after", self.session.ping_after),
@@ -235,11 +282,29 @@ impl StreamBuilder {
         if self.backoff.budget == 0 {
             return Err(InvalidInput::new("attempt_budget", "is zero").into());
         }
+        if self.replay_speed.is_some_and(|times| !(times.is_finite() && times > 0.0)) {
+            return Err(InvalidInput::new("replay_speed", "is not a number above zero").into());
+        }
         let topics = self.topics?;
         let way = match self.way {
             None if self.ready_ack || topics.iter().any(Topic::is_private) => Some(Authentication::default()),
             way => way,
         };
+        if let Some(recording) = self.replay {
+            let (playback, remote) = Playback::new(recording, self.replay_speed, self.session, topics, self.tap);
+            let handle = StreamHandle {
+                remote,
+                client: self.client,
+                private: way.is_some(),
+                request_timeout: self.request_timeout,
+                wait_when_limited: self.wait_when_limited,
+                books: Handles::default(),
+            };
+            return Ok((
+                Stream { events: Events::Replay(Box::new(RefCell::new(playback))), handle, thread: None },
+                None,
+            ));
+        }
         let (identity, group) = match way {
             Some(way) => {
                 let (identity, group) = self.client.stream_identity(way, self.ready_ack)?;
@@ -270,7 +335,7 @@ impl StreamBuilder {
             wait_when_limited: self.wait_when_limited,
             books,
         };
-        Ok((Stream { events, handle, thread: Some(thread) }, first))
+        Ok((Stream { events: Events::Live(events), handle, thread: Some(thread) }, Some(first)))
     }
 }
 
@@ -303,9 +368,17 @@ impl fmt::Debug for StreamBuilder {
 /// # Ok::<(), bitmax::Error>(())
 /// ```
 pub struct Stream {
-    events: EventReceiver,
+    events: Events,
     handle: StreamHandle,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Where events come from.
+enum Events {
+    /// From the thread that owns the socket.
+    Live(EventReceiver),
+    /// From a recording, which is played by whoever reads.
+    Replay(Box<RefCell<Playback>>),
 }
 
 impl Stream {
@@ -314,7 +387,10 @@ impl Stream {
     /// # Errors
     /// [`RecvError`] after the last event.
     pub fn recv(&self) -> Result<Event, RecvError> {
-        self.events.recv()
+        match &self.events {
+            Events::Live(events) => events.recv(),
+            Events::Replay(playback) => playback.borrow_mut().event(None).map_err(|_| RecvError),
+        }
     }
 
     /// The next event, if one is there.
@@ -322,7 +398,13 @@ impl Stream {
     /// # Errors
     /// [`TryRecvError::Empty`] when none is; [`TryRecvError::Disconnected`] after the last event.
     pub fn try_recv(&self) -> Result<Event, TryRecvError> {
-        self.events.try_recv()
+        match &self.events {
+            Events::Live(events) => events.try_recv(),
+            Events::Replay(playback) => playback.borrow_mut().event(Some(Duration::ZERO)).map_err(|e| match e {
+                RecvTimeoutError::Timeout => TryRecvError::Empty,
+                RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
+            }),
+        }
     }
 
     /// Waits for the next event, but not longer than `timeout`.
@@ -330,12 +412,18 @@ impl Stream {
     /// # Errors
     /// [`RecvTimeoutError::Timeout`] when none came; [`RecvTimeoutError::Disconnected`] after the last event.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
-        self.events.recv_timeout(timeout)
+        match &self.events {
+            Events::Live(events) => events.recv_timeout(timeout),
+            Events::Replay(playback) => playback.borrow_mut().event(Some(timeout)),
+        }
     }
 
     /// The next of whatever there is, waited for no longer than that.
     pub(crate) fn recv_arrival(&self, timeout: Option<Duration>) -> Result<Arrival, RecvTimeoutError> {
-        self.events.recv_arrival(timeout)
+        match &self.events {
+            Events::Live(events) => events.recv_arrival(timeout),
+            Events::Replay(playback) => playback.borrow_mut().next(timeout),
+        }
     }
 
     /// Every event until the last. The same as `&stream` in a `for` loop.

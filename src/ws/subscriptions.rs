@@ -85,6 +85,15 @@ impl Subscriptions {
         messages
     }
 
+    /// These were asked for by a message of this id.
+    pub(crate) fn asked(&mut self, topics: Vec<Topic>, id: &str, at: Duration) {
+        self.add(topics.clone());
+        for entry in self.entries.iter_mut().filter(|e| topics.contains(&e.topic)) {
+            entry.state = State::Asked { id: id.to_owned(), at };
+            entry.asked += 1;
+        }
+    }
+
     /// The server has acknowledged a channel, whole or in part. Returns what came into force.
     pub(crate) fn acknowledged(&mut self, channel: &str, id: Option<&str>) -> Vec<Topic> {
         self.settle(channel, id).map(|e| e.topic.clone()).collect()

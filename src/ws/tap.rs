@@ -10,6 +10,9 @@ pub enum Direction {
     Sent,
     /// The server sent the text.
     Received,
+    /// The connection broke, or the attempt at one failed; the text says why. Told where the stream goes on trying, by
+    /// [`Event::Disconnected`](crate::Event::Disconnected) or [`Event::ConnectFailed`](crate::Event::ConnectFailed).
+    Closed,
 }
 
 /// Called with each text and the time, UTC nanoseconds, by whoever sends or reads it.

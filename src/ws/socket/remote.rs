@@ -16,8 +16,13 @@ use crate::ws::pending::Token;
 use crate::ws::session::{Command, Request};
 use crate::ws::stats::Counters;
 
+/// What a request fails with where a recording is played.
+pub(in crate::ws) fn not_sent() -> Error {
+    Error::NotReady("a recording is played")
+}
+
 /// What reaches the thread.
-pub(super) enum Inbox {
+pub(in crate::ws) enum Inbox {
     Command(Command),
     /// A request, and who waits for its answer: the consumer, where nobody else does.
     Request(Request, Option<mpsc::SyncSender<Result<Answer>>>),
@@ -33,13 +38,14 @@ pub(super) enum Inbox {
 #[derive(Clone)]
 pub(super) struct Post {
     inbox: mpsc::Sender<Inbox>,
-    waker: Arc<Waker>,
+    /// `None` where a recording is played: there is no thread.
+    waker: Option<Arc<Waker>>,
 }
 
 impl Post {
-    pub(super) fn new(waker: Waker) -> (Self, mpsc::Receiver<Inbox>) {
+    pub(super) fn new(waker: Option<Waker>) -> (Self, mpsc::Receiver<Inbox>) {
         let (inbox, commands) = mpsc::channel();
-        (Self { inbox, waker: Arc::new(waker) }, commands)
+        (Self { inbox, waker: waker.map(Arc::new) }, commands)
     }
 
     /// # Errors
@@ -54,7 +60,8 @@ impl Post {
     }
 
     fn wake(&self) -> Result<()> {
-        self.waker.wake().map_err(|e| Error::transport(Phase::Exchange, e))
+        let Some(waker) = &self.waker else { return Ok(()) };
+        waker.wake().map_err(|e| Error::transport(Phase::Exchange, e))
     }
 }
 
@@ -71,6 +78,12 @@ pub(crate) struct Remote {
 impl Remote {
     pub(super) fn new(post: Post, driver: &Arc<Mutex<Driver>>, counters: Arc<Counters>) -> Self {
         Self { post, driver: Arc::downgrade(driver), requests: Arc::default(), counters }
+    }
+
+    /// The way to a recording that is played, and its other end.
+    pub(in crate::ws) fn of_replay() -> (Self, mpsc::Receiver<Inbox>) {
+        let (post, commands) = Post::new(None);
+        (Self { post, driver: Weak::new(), requests: Arc::default(), counters: Arc::default() }, commands)
     }
 
     /// # Errors
@@ -112,6 +125,11 @@ impl Remote {
         waiter: Option<mpsc::SyncSender<Result<Answer>>>,
     ) -> Result<Token> {
         let token = Token(self.requests.fetch_add(1, Ordering::Relaxed));
+        if let (None, Some(waiter)) = (&self.post.waker, &waiter) {
+            // Who waits may be who plays it. cannot fail: the receiver is there, with room for one.
+            drop(waiter.try_send(Err(not_sent())));
+            return Ok(token);
+        }
         // First posted: who holds the driver may have looked into the inbox already, and is then woken to look again.
         self.post.put(Inbox::Request(make(token), waiter))?;
         let act = |driver: Arc<Mutex<Driver>>| driver.try_lock().is_ok_and(|mut driver| !driver.act());
