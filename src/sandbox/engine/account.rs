@@ -48,13 +48,15 @@ pub struct UserSettings {
     pub closed_orders: usize,
     /// Whether the user may trade products in the state `InternalTrading`. Default no.
     pub internal: bool,
+    /// Whether what happens to the user's orders is no event. Default no.
+    pub silent: bool,
     /// What the user pays of the products' fees, in percent; more than 100 counts as 100. Default 100.
     pub fee_percent: u32,
 }
 
 impl Default for UserSettings {
     fn default() -> Self {
-        Self { open_orders: 1000, closed_orders: 10_000, internal: false, fee_percent: 100 }
+        Self { open_orders: 1000, closed_orders: 10_000, internal: false, silent: false, fee_percent: 100 }
     }
 }
 

@@ -312,6 +312,10 @@ impl Engine {
         entry.order.sn = self.next_sn;
         entry.order.updated = now;
         self.next_sn += 1;
+        if self.orders.settings(self.orders[ix].account).silent {
+            return;
+        }
+        let entry = &self.orders[ix];
         let product = &self.listings[entry.product].product;
         let (base, quote) = (self.ledger[(entry.account, product.base)], self.ledger[(entry.account, product.quote)]);
         self.events.push(Event::Order(Box::new(OrderUpdate { change, order: entry.order.clone(), base, quote })));

@@ -56,6 +56,9 @@ impl Depth {
 
     /// What is different from what was last told, under the next number; `None` when nothing is.
     pub(super) fn gather(&mut self) -> Option<Sides> {
+        if self.gathered.iter().all(Levels::is_empty) {
+            return None;
+        }
         let mut changed = false;
         for (gathered, told) in self.gathered.iter_mut().zip(&mut self.told) {
             gathered.retain(|price, size| told.get(price).copied().unwrap_or_default() != *size);

@@ -62,7 +62,8 @@ impl Participants {
         now: u64,
     ) -> Self {
         let mut participant = |open_orders| {
-            let settings = UserSettings { open_orders, closed_orders: 1, internal: true, ..UserSettings::default() };
+            let settings =
+                UserSettings { open_orders, closed_orders: 1, internal: true, silent: true, ..UserSettings::default() };
             let account = engine.add_user(settings).cash();
             for asset in [spec.base, spec.quote] {
                 note(engine.deposit(account, asset, Decimal::from(WEALTH), now));
@@ -70,7 +71,7 @@ impl Participants {
             account
         };
         Self {
-            near: Maker::near(participant(maker::MOST_ORDERS)),
+            near: Maker::near(participant(maker::MOST_ORDERS), activity >= 100),
             deep: Maker::deep(participant(maker::MOST_ORDERS)),
             noise: participant(4),
             trend: participant(4),

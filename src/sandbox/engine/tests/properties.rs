@@ -109,6 +109,7 @@ fn exchange() -> Engine {
             closed_orders: [0, 3, 1000][user],
             internal: user == 2,
             fee_percent: [100, 33, 0][user],
+            ..UserSettings::default()
         };
         let user = engine.add_user(settings);
         for name in ASSETS {

@@ -13,7 +13,7 @@ pub(super) struct Maker {
     account: AccountId,
     /// Quotes a side.
     quotes: usize,
-    /// How many of a thousand quotes it renews each time for no reason but time.
+    /// Of so many quotes it renews one each time, about, for no reason but time.
     renewed: u64,
     /// Whether quotes are the likelier the closer to the price, rather than equally likely everywhere.
     thins: bool,
@@ -25,12 +25,14 @@ pub(super) struct Maker {
 }
 
 impl Maker {
-    pub(super) fn near(account: AccountId) -> Self {
-        Self { account, quotes: 8, renewed: 100, thins: false, patience: 1, looked: 0, centre: 0 }
+    /// `lively`: whether it renews its quotes more often than it needs to.
+    pub(super) fn near(account: AccountId, lively: bool) -> Self {
+        let renewed = if lively { 10 } else { 25 };
+        Self { account, quotes: 8, renewed, thins: false, patience: 1, looked: 0, centre: 0 }
     }
 
     pub(super) fn deep(account: AccountId) -> Self {
-        Self { account, quotes: LADDER, renewed: 8, thins: true, patience: 5, looked: 0, centre: 0 }
+        Self { account, quotes: LADDER, renewed: 125, thins: true, patience: 5, looked: 0, centre: 0 }
     }
 
     /// Cancels quotes that are out of place and adds those that are missing. `first` and `last`: how close to the price
@@ -44,7 +46,7 @@ impl Maker {
         now: u64,
     ) {
         self.looked += 1;
-        if !(self.looked - 1).is_multiple_of(self.patience) && (fair - self.centre).abs() < first.max(2) / 2 {
+        if !(self.looked - 1).is_multiple_of(self.patience) && (fair - self.centre).abs() < first {
             return;
         }
         self.centre = fair;
@@ -76,6 +78,7 @@ impl Maker {
     ) -> [usize; 2] {
         let [mut bids, mut asks] = [0; 2];
         let mut stale = Vec::new();
+        let mut kept = floor.random.below(2 * self.renewed);
         let [fair, closest, farthest] = [fair, (first + 1) / 2, last].map(|ticks| ticks * floor.tick_units);
         for order in engine.open_orders(self.account) {
             let price = order.price.unwrap_or_default().units();
@@ -83,9 +86,13 @@ impl Maker {
                 Side::Buy => (&mut bids, fair - price),
                 Side::Sell => (&mut asks, price - fair),
             };
-            if away < closest || away > farthest || floor.random.chance(self.renewed) {
+            if away < closest || away > farthest {
+                stale.push(order.id);
+            } else if kept == 0 {
+                kept = floor.random.below(2 * self.renewed);
                 stale.push(order.id);
             } else {
+                kept -= 1;
                 *count += 1;
             }
         }
