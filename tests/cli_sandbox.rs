@@ -199,7 +199,8 @@ fn help_shows_an_example_of_each_command_that_is_good_usage() {
         if ["place-batch", "cancel-batch", "sandbox"].contains(&name) {
             continue;
         }
-        let example = example.replace("--for 10", "--for 0.3");
+        let file = format!("{}/session-of-an-example.jsonl", env!("CARGO_TARGET_TMPDIR"));
+        let example = example.replace("--for 10", "--for 0.3").replace("session.jsonl", &file);
         let ended = run(&sandbox, &example);
         assert_ne!(ended.status, 2, "{example}: {}", ended.err);
         // Nobody of that id, of that name, or of that day.

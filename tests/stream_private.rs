@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use bitmax::model::{AccountCategory, OrderStatus, Outcome, Side};
 use bitmax::{
-    Authentication, CancelOrder, Channel, ClientOrderId, CloseReason, Code, Direction, Error, Event, MessageLimits,
-    NewOrder, Stream, Symbol,
+    Authentication, CancelOrder, Channel, Client, ClientOrderId, CloseReason, Code, Direction, Error, Event,
+    MessageLimits, NewOrder, Stream, Symbol,
 };
 use serde_json::{Value, json};
 use tungstenite::Message;
@@ -427,19 +427,18 @@ fn a_request_that_would_wait_beyond_its_time_is_refused_at_once() {
 #[test]
 #[ignore = "takes a minute"]
 fn a_request_beyond_the_limit_waits_where_it_is_to() {
-    let server = authenticated(|mut peer| {
-        let times = [(); 2].map(|()| {
-            let order = peer.hear_json();
-            peer.say(&ack("place-order", &order));
-            order["args"]["time"].as_u64().unwrap()
-        });
-        assert!(times[1] >= times[0] + 50_000, "made anew after the minute: {times:?}");
-        assert!(peer.wait_for_close().is_some());
-    });
-    let stream = limited_to_one_order(&server, Duration::from_secs(90));
-    assert!(stream.place(AccountCategory::Cash, &buy()).is_ok());
-    assert!(matches!(stream.place_later(AccountCategory::Cash, &buy()).unwrap().wait(), Err(Error::RateLimited(_))));
-    assert!(stream.place(AccountCategory::Cash, &buy()).is_ok());
+    let sandbox = bitmax::sandbox::Sandbox::start().unwrap();
+    let client = Client::builder(sandbox.endpoint()).credentials(sandbox.credentials()).build().unwrap();
+    let mut limits = MessageLimits::default();
+    limits.orders = 1;
+    let builder = client.stream().authenticate(Authentication::Header).limits(limits).wait_when_limited(true);
+    let stream = builder.request_timeout(Duration::from_secs(90)).connect().unwrap();
+    let order = NewOrder::limit("BTC/USDT", Side::Buy, "0.01", "10000").unwrap();
+    assert!(stream.place(AccountCategory::Cash, &order).is_ok());
+    assert!(matches!(stream.place_later(AccountCategory::Cash, &order).unwrap().wait(), Err(Error::RateLimited(_))));
+    // It is made anew: an order with the time of a minute ago would be refused.
+    assert!(stream.place(AccountCategory::Cash, &order).is_ok());
+    assert_eq!(stream.open_orders(AccountCategory::Cash, &[]).unwrap().len(), 2);
 }
 
 #[test]

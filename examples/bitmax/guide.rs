@@ -38,6 +38,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("order-history", "order-history cash --symbol BTC/USDT --all"),
     ("watch", "watch bbo:BTC/USDT trades:BTC/USDT --for 10"),
     ("book", "book BTC/USDT --levels 8 --for 10"),
+    ("record", "record session.jsonl depth:BTC/USDT trades:BTC/USDT --for 10"),
     ("request", "request depth-snapshot-top100 --symbol BTC/USDT"),
     ("sandbox", "sandbox --port 8080 --seed 7"),
     ("completions", "completions bash"),
