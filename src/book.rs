@@ -171,20 +171,34 @@ impl OrderBook {
     /// # Errors
     /// [`InvalidInput`] when the message is of another product, or of another channel than those before it (`depth` and
     /// `depth-realtime` do not fit together); the book is as it was.
+    #[inline]
     pub fn apply(&mut self, depth: &Depth) -> Result<BookChange, InvalidInput> {
         if depth.symbol != self.symbol || Some(depth.kind.is_realtime()) != self.realtime {
             self.meet(depth)?;
         }
+        Ok(if self.is_next(depth) { self.update(depth) } else { self.take(depth) })
+    }
+
+    /// Whether a message is what nearly all are: the change that comes next.
+    #[inline]
+    fn is_next(&self, depth: &Depth) -> bool {
+        self.is_live() && Some(depth.seqnum) == self.seqnum.checked_add(1) && !depth.kind.is_snapshot()
+    }
+
+    /// Takes any message.
+    #[cold]
+    fn take(&mut self, depth: &Depth) -> BookChange {
         if self.is_live() && depth.seqnum <= self.seqnum {
-            return Ok(BookChange::Outdated);
-        }
-        Ok(if depth.kind.is_snapshot() {
+            BookChange::Outdated
+        } else if depth.kind.is_snapshot() {
             self.build(depth)
-        } else if self.is_live() {
+        } else if self.is_next(depth) {
             self.update(depth)
+        } else if self.is_live() {
+            self.gap(depth)
         } else {
             self.keep(depth)
-        })
+        }
     }
 
     /// Takes its first message, or refuses one.
@@ -298,7 +312,6 @@ impl OrderBook {
     }
 
     /// Takes a snapshot, then the kept changes that follow it. Those behind a gap are kept further.
-    #[cold]
     fn build(&mut self, snapshot: &Depth) -> BookChange {
         self.sides.iter_mut().for_each(Side::clear);
         self.scale = 0;
@@ -317,21 +330,16 @@ impl OrderBook {
             return BookChange::Lost;
         }
         while let Some(change) = self.kept.pop_front() {
-            // On a gap `update` keeps it again.
-            if change.seqnum > self.seqnum && self.update(&change) == BookChange::Lost {
+            // One behind a gap is kept again.
+            if self.take(&change) == BookChange::Lost {
                 return BookChange::Lost;
             }
         }
         BookChange::Built
     }
 
-    /// Applies the change that comes next. On a gap keeps it.
-    #[inline(always)]
+    /// Applies the change that comes next.
     fn update(&mut self, change: &Depth) -> BookChange {
-        let expected = self.seqnum.saturating_add(1);
-        if change.seqnum != expected {
-            return self.gap(change, expected);
-        }
         // One loop over both sides, so that nothing has to be guessed about which of them is next.
         let mut levels = [change.bids.as_slice(), change.asks.as_slice()];
         loop {
@@ -362,10 +370,10 @@ impl OrderBook {
         }
     }
 
-    #[cold]
-    fn gap(&mut self, change: &Depth, expected: u64) -> BookChange {
+    /// Changes before this one are missing. It is kept.
+    fn gap(&mut self, change: &Depth) -> BookChange {
         self.keep(change);
-        self.lose(StaleReason::Gap { expected, found: change.seqnum })
+        self.lose(StaleReason::Gap { expected: self.seqnum.saturating_add(1), found: change.seqnum })
     }
 
     /// Makes no claims any more.

@@ -127,3 +127,14 @@ pub mod fuzz {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The pages of `docs/`, likewise.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../docs/coming-from.md")]
+    struct ComingFrom;
+    #[doc = include_str!("../docs/how-an-order-can-end.md")]
+    struct HowAnOrderCanEnd;
+    #[doc = include_str!("../docs/testing-your-bot.md")]
+    struct TestingYourBot;
+}

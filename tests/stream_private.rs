@@ -405,6 +405,43 @@ fn too_many_orders_in_a_minute_are_refused_with_the_time_to_wait() {
     }
 }
 
+fn limited_to_one_order(server: &ws::Server, request_timeout: Duration) -> bitmax::Stream {
+    let mut limits = MessageLimits::default();
+    limits.orders = 1;
+    let builder = client(server).stream().authenticate(Authentication::Header).limits(limits);
+    builder.wait_when_limited(true).request_timeout(request_timeout).connect().unwrap()
+}
+
+#[test]
+fn a_request_that_would_wait_beyond_its_time_is_refused_at_once() {
+    let server = authenticated(|mut peer| {
+        let order = peer.hear_json();
+        peer.say(&ack("place-order", &order));
+        assert!(peer.wait_for_close().is_some(), "nothing else is sent");
+    });
+    let stream = limited_to_one_order(&server, PATIENCE);
+    assert!(stream.place(AccountCategory::Cash, &buy()).is_ok());
+    assert!(matches!(stream.place(AccountCategory::Cash, &buy()), Err(Error::RateLimited(_))));
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn a_request_beyond_the_limit_waits_where_it_is_to() {
+    let server = authenticated(|mut peer| {
+        let times = [(); 2].map(|()| {
+            let order = peer.hear_json();
+            peer.say(&ack("place-order", &order));
+            order["args"]["time"].as_u64().unwrap()
+        });
+        assert!(times[1] >= times[0] + 50_000, "made anew after the minute: {times:?}");
+        assert!(peer.wait_for_close().is_some());
+    });
+    let stream = limited_to_one_order(&server, Duration::from_secs(90));
+    assert!(stream.place(AccountCategory::Cash, &buy()).is_ok());
+    assert!(matches!(stream.place_later(AccountCategory::Cash, &buy()).unwrap().wait(), Err(Error::RateLimited(_))));
+    assert!(stream.place(AccountCategory::Cash, &buy()).is_ok());
+}
+
 #[test]
 fn what_the_network_has_not_taken_in_time_is_never_sent() {
     let (over, is_over) = mpsc::channel::<()>();

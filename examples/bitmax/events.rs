@@ -4,12 +4,14 @@ use std::io;
 use std::time::Duration;
 
 use bitmax::Event;
-use bitmax::model::{Level, OrderState};
+use bitmax::model::{Bar, Level, OrderState, Side};
+use console::Style;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::calendar::clock;
 use crate::failure::Failure;
-use crate::output::{or_dash, time};
+use crate::output::or_dash;
 
 /// Whether an event counts: what the exchange has to say, and not how the connection is.
 pub(crate) fn is_data(event: &Event) -> bool {
@@ -82,44 +84,42 @@ pub(crate) fn json_of(event: &Event) -> Result<String, Failure> {
 /// A line for people; nothing for what they need not see.
 pub(crate) fn line_of(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Bbo(bbo) => format!("{} bbo {} {} | {}", time(bbo.ts), bbo.symbol, level(bbo.bid), level(bbo.ask)),
-        Event::Depth(depth) => format!(
-            "{} depth {} {} bids {} asks {}",
-            time(depth.ts),
-            depth.symbol,
-            depth.seqnum,
-            depth.bids.len(),
-            depth.asks.len()
-        ),
-        Event::Trades(trades) => {
-            let line = |trade: &bitmax::model::Trade| {
-                let side = if trade.buyer_is_maker { "sell" } else { "buy" };
-                format!("{} trade {} {side} {} @ {}", time(trade.ts), trades.symbol, trade.size, trade.price)
-            };
-            trades.trades.iter().map(line).collect::<Vec<_>>().join("\n")
+        Event::Bbo(bbo) => {
+            let (bid, ask) = (level(bbo.bid), level(bbo.ask));
+            line(bbo.ts, "bbo", bbo.symbol, format!("{} | {}", green().apply_to(bid), red().apply_to(ask)))
         }
-        Event::Bar(bar) => format!(
-            "{} bar {} {} o {} h {} l {} c {} v {}",
-            time(bar.ts),
-            bar.interval,
-            bar.symbol,
-            bar.open,
-            bar.high,
-            bar.low,
-            bar.close,
-            bar.volume
-        ),
-        Event::RefPrice(price) => format!("ref-px {} {} {}", price.asset, price.price, price.quote_asset),
+        Event::Depth(depth) => {
+            let (bids, asks) = (depth.bids.len(), depth.asks.len());
+            line(depth.ts, "depth", depth.symbol, format!("{} bids {bids:>3} asks {asks:>3}", depth.seqnum))
+        }
+        Event::Trades(trades) => {
+            let one = |trade: &bitmax::model::Trade| {
+                let (side, style) = if trade.buyer_is_maker { ("sell", red()) } else { ("buy", green()) };
+                let what = level(Some(Level { price: trade.price, size: trade.size }));
+                line(trade.ts, "trade", trades.symbol, format!("{what} {}", style.apply_to(side)))
+            };
+            trades.trades.iter().map(one).collect::<Vec<_>>().join("\n")
+        }
+        Event::Bar(bar) => {
+            let Bar { open, high, low, close, volume, .. } = &bar.data;
+            let figures = format!("{:<3} o {open} h {high} l {low} c {close} v {volume}", bar.interval.as_str());
+            line(bar.ts, "bar", bar.symbol, figures)
+        }
+        Event::RefPrice(price) => {
+            let ts = price.ts.unwrap_or(price.received / 1_000_000);
+            line(ts, "ref-px", price.asset, format!("{} {}", price.price, price.quote_asset))
+        }
         Event::Order(order) => order_line(&order.data.data),
         Event::CancelRejected(cancel) => {
             let cancel = &cancel.data.data;
             let reason = or_dash(cancel.text.as_ref());
-            let (when, order) = (time(cancel.ts), &cancel.orig_order_id);
-            format!("{when} cancel of {order} {} rejected: {} {reason}", cancel.symbol, cancel.error)
+            let what = format!("cancel of {} rejected: {} {reason}", cancel.orig_order_id, cancel.error);
+            line(cancel.ts, "order", cancel.symbol, what)
         }
         Event::Balance(update) => {
             let (account, balance) = (or_dash(update.data.ac.as_ref()), &update.data.data);
-            format!("balance {account} {} {}, of it {} available", balance.asset, balance.total, balance.available)
+            let what = format!("{account} {}, of it {} available", balance.total, balance.available);
+            line(update.received / 1_000_000, "balance", balance.asset, what)
         }
         Event::LateAnswer(answer) => format!("late answer: {}", answer.text),
         Event::Lagged(lag) => {
@@ -139,25 +139,43 @@ pub(crate) fn line_of(event: &Event) -> Option<String> {
     })
 }
 
+/// Time, kind and name in columns, and what there is to say.
+fn line(ts: u64, kind: &str, name: impl ToString, what: String) -> String {
+    let when = clock(ts);
+    let head = Style::new().dim().apply_to(format!("{when} {kind:<7}"));
+    format!("{head} {:<10} {what}", name.to_string())
+}
+
 fn order_line(order: &OrderState) -> String {
-    format!(
-        "{} order {} {} {} {} {} @ {} {}, filled {} @ {}",
-        time(order.ts),
-        order.order_id,
-        order.symbol,
-        or_dash(order.side.as_ref()),
+    let side = or_dash(order.side.as_ref());
+    let style = if order.side == Some(Side::Buy) { green() } else { red() };
+    let what = format!(
+        "{} {} {} @ {} {}, filled {} @ {} {}",
+        style.apply_to(side),
         or_dash(order.order_type.as_ref()),
         or_dash(order.order_qty),
         or_dash(order.price),
         order.status,
         or_dash(order.cum_filled_qty),
-        or_dash(order.avg_px)
-    )
+        or_dash(order.avg_px),
+        order.order_id
+    );
+    line(order.ts, "order", order.symbol, what)
 }
 
-/// Size and price of the best of a side.
+/// Size and price of a level, in columns.
 fn level(level: Option<Level>) -> String {
-    level.map_or_else(|| "-".to_owned(), |level| format!("{} @ {}", level.size, level.price))
+    let text =
+        level.map_or_else(|| ("-".to_owned(), String::new()), |l| (l.size.to_string(), format!("@ {}", l.price)));
+    format!("{:>9} {:<12}", text.0, text.1)
+}
+
+fn green() -> Style {
+    Style::new().green()
+}
+
+fn red() -> Style {
+    Style::new().red()
 }
 
 fn millis(time: Duration) -> u64 {

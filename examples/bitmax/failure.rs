@@ -47,7 +47,8 @@ impl Failure {
         if json {
             eprintln!("{}", json!({ "error": self.error(kind, executed) }));
         } else {
-            eprintln!("error: {}", self.message());
+            let error = console::Style::new().for_stderr().red().bold().apply_to("error:");
+            eprintln!("{error} {}", self.message());
         }
         ExitCode::from(status)
     }

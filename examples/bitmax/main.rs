@@ -10,14 +10,24 @@
 
 mod account;
 mod batch;
+#[path = "../support/calendar.rs"]
+#[allow(dead_code, reason = "what other examples need too")]
+mod calendar;
 mod events;
 mod failure;
+mod guide;
+mod interrupt;
+#[path = "../support/ladder.rs"]
+mod ladder;
 mod market;
 mod orders;
 mod output;
 mod record;
 mod request;
 mod sandbox;
+#[path = "../support/screen.rs"]
+#[allow(dead_code, reason = "what other examples need too")]
+mod screen;
 mod stream;
 mod target;
 
@@ -26,7 +36,8 @@ use std::time::{Duration, Instant};
 
 use bitmax::Client;
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 
 use account::AccountCommand;
 use failure::Failure;
@@ -70,6 +81,10 @@ enum Command {
     #[command(flatten)]
     Stream(StreamCommand),
     Sandbox(SandboxCommand),
+    /// Print a script that completes commands and options, for a shell to read
+    Completions {
+        shell: Shell,
+    },
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -83,7 +98,8 @@ fn seconds(text: &str) -> Result<Duration, String> {
 fn main() -> ExitCode {
     // Asked for anywhere, also where the rest of the line cannot be understood.
     let json = std::env::args_os().any(|arg| arg == "--json");
-    let cli = Cli::try_parse();
+    let mut command = guide::with_examples(Cli::command());
+    let cli = command.try_get_matches_from_mut(std::env::args_os()).and_then(|matches| Cli::from_arg_matches(&matches));
     start_log(matches!(&cli, Ok(Cli { command: Command::Sandbox(_), .. })));
     let result = match cli {
         Ok(cli) => run(cli),
@@ -128,6 +144,10 @@ fn run(Cli { target, common, command }: Cli) -> Result<(), Failure> {
             command.run(&client, common.json, deadline)
         }
         Command::Sandbox(command) => command.run(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "bitmax", &mut std::io::stdout());
+            Ok(())
+        }
     }
 }
 

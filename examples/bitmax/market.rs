@@ -11,7 +11,7 @@ use bitmax::{BarsQuery, Client, Market};
 use clap::Subcommand;
 
 use crate::failure::Failure;
-use crate::output::{Output, Table, or_dash, time};
+use crate::output::{Output, Table, or_dash, progress, time};
 
 /// The most bars of one call.
 const PAGE: u32 = 500;
@@ -113,7 +113,13 @@ impl Wanted {
                     Some(to) => market.bars_iter(symbol, interval, from..=to)?,
                     None => market.bars_iter(symbol, interval, from..)?,
                 };
-                let mut bars = bars.collect::<Result<Vec<Bar>, _>>()?;
+                let (progress, mut read) = (progress(self.expected(from)), Vec::new());
+                for bar in bars {
+                    read.push(bar?);
+                    progress.inc(1);
+                }
+                progress.finish_and_clear();
+                let mut bars = read;
                 if let Some(n) = n {
                     bars.drain(..bars.len().saturating_sub(usize::try_from(n).unwrap_or(usize::MAX)));
                 }
@@ -146,9 +152,17 @@ impl Wanted {
         to.saturating_sub(from) / step < u64::from(PAGE)
     }
 
+    /// About how many bars there are from a time on.
+    fn expected(&self, from: u64) -> Option<u64> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| u64::try_from(now.as_millis()).ok());
+        let end = self.to.into_iter().chain(now).min()?;
+        Some(end.saturating_sub(from) / self.interval.millis()? + 1)
+    }
+
     /// The last `n` bars up to `to`, page by page back in time.
     fn latest(&self, market: &Market, mut to: Option<u64>, n: u32) -> Result<Vec<Bar>, Failure> {
         let wanted = usize::try_from(n).unwrap_or(usize::MAX);
+        let progress = progress(Some(n.into()));
         let mut bars = Vec::new();
         while bars.len() < wanted {
             let missing = u32::try_from(wanted - bars.len()).unwrap_or(u32::MAX);
@@ -161,11 +175,13 @@ impl Wanted {
             page.sort_by_key(|bar| std::cmp::Reverse(bar.ts));
             let Some(oldest) = page.last().map(|bar| bar.ts) else { break };
             bars.append(&mut page);
+            progress.set_position(u64::try_from(bars.len()).unwrap_or(u64::MAX));
             match oldest.checked_sub(1) {
                 Some(before) => to = Some(before),
                 None => break,
             }
         }
+        progress.finish_and_clear();
         bars.reverse();
         Ok(bars)
     }

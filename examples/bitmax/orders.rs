@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::account::{parsed, set};
 use crate::batch::{cancels_of, orders_of};
 use crate::failure::Failure;
-use crate::output::{Output, Table, or_dash, time};
+use crate::output::{Output, Table, or_dash, progress, time};
 use crate::request::order_states;
 use crate::stream::ask;
 
@@ -373,14 +373,16 @@ fn settled(settled: Settled, output: &Output) -> Result<(), Failure> {
 
 /// All pages; a record that cannot be read is told and left out.
 fn whole(orders: bitmax::OrderHistoryIter) -> Result<Rows<HistoryOrder>, Failure> {
-    let mut rows = Vec::new();
+    let (progress, mut rows) = (progress(None), Vec::new());
     for order in orders {
         match order {
             Ok(order) => rows.push(order),
-            Err(bitmax::Error::Decode(e)) if e.path.starts_with("data[") => eprintln!("{e}"),
+            Err(bitmax::Error::Decode(e)) if e.path.starts_with("data[") => progress.suspend(|| eprintln!("{e}")),
             Err(e) => return Err(e.into()),
         }
+        progress.inc(1);
     }
+    progress.finish_and_clear();
     Ok(rows.into())
 }
 

@@ -3,10 +3,14 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use bitmax::Decimal;
 use bitmax::model::Rows;
+use console::Style;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
 
+pub(crate) use crate::calendar::time;
 use crate::failure::Failure;
 
 /// Standard output, in the form that was asked for.
@@ -54,20 +58,33 @@ impl Output {
     }
 }
 
-/// Columns of text.
+/// How far paging has come, on standard error where that is a terminal. Of how many, where that is known.
+pub(crate) fn progress(of: Option<u64>) -> ProgressBar {
+    let (bar, template) = match of {
+        Some(of) => (ProgressBar::new(of), "{wide_bar} {pos}/{len}, {eta} left"),
+        None => (ProgressBar::new_spinner(), "{spinner} {pos}"),
+    };
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Columns of text. Those of numbers end at the right; on a terminal the head stands out, and sides have their colours.
 pub(crate) struct Table {
     lines: Vec<Vec<String>>,
+    has_head: bool,
 }
 
 impl Table {
     pub(crate) fn new<const N: usize>(head: [&str; N]) -> Self {
         let head = head.iter().map(ToString::to_string).collect();
-        Self { lines: vec![head] }
+        Self { lines: vec![head], has_head: true }
     }
 
     /// A table of names and values, without a head.
     pub(crate) fn of_pairs() -> Self {
-        Self { lines: Vec::new() }
+        Self { lines: Vec::new(), has_head: false }
     }
 
     pub(crate) fn row<const N: usize>(&mut self, cells: [&dyn Display; N]) {
@@ -79,35 +96,38 @@ impl Table {
         let width = |column: usize| {
             self.lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
         };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
-        for line in &self.lines {
-            let cells: Vec<String> =
-                line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
-            writeln!(out, "{}", cells.join("  ").trim_end())?;
+        let body = self.lines.get(usize::from(self.has_head)..).unwrap_or_default();
+        let is_number = |cell: &String| cell == "-" || Decimal::from_str_exact(cell).is_ok();
+        // A table of names and values has different things in a column.
+        let numeric = |column: usize| {
+            self.has_head && body.iter().filter_map(|line| line.get(column)).all(is_number) && !body.is_empty()
+        };
+        let shapes: Vec<(usize, bool)> = (0..columns).map(|column| (width(column), numeric(column))).collect();
+        for (n, line) in self.lines.iter().enumerate() {
+            let is_head = n == 0 && self.has_head;
+            let last = line.len().saturating_sub(1);
+            let cells = line.iter().zip(&shapes).enumerate().map(|(column, (cell, (width, numeric)))| {
+                let padded = match (numeric, column == last) {
+                    (true, _) => format!("{cell:>width$}"),
+                    (false, true) => cell.clone(),
+                    (false, false) => format!("{cell:<width$}"),
+                };
+                style(cell, is_head).apply_to(padded).to_string()
+            });
+            writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
         }
         Ok(())
     }
 }
 
-/// UTC milliseconds as a date and time: `2021-04-17 10:20:30.123`.
-pub(crate) fn time(millis: u64) -> String {
-    let (days, left) = (millis / 86_400_000, millis % 86_400_000);
-    let (hour, minute) = (left / 3_600_000, left / 60_000 % 60);
-    let (second, milli) = (left / 1000 % 60, left % 1000);
-    let (year, month, day) = date(days);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{milli:03}")
-}
-
-/// The date so many days after 1970-01-01. Years begin in March here, so that the leap day is their last.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next_year) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (year + era * 400 + next_year, month, day)
+/// How a cell stands out.
+fn style(cell: &str, is_head: bool) -> Style {
+    match cell {
+        _ if is_head => Style::new().bold(),
+        "buy" | "Buy" | "bid" => Style::new().green(),
+        "sell" | "Sell" | "ask" | "refused" => Style::new().red(),
+        _ => Style::new(),
+    }
 }
 
 /// A value, or a dash for none.

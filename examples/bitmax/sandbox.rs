@@ -2,12 +2,15 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Instant;
 
 use bitmax::sandbox::{Sandbox, Speed};
 use clap::Args;
 use serde_json::json;
 
 use crate::failure::Failure;
+use crate::interrupt::on_interrupt;
 
 /// Run a sandbox exchange until interrupted
 #[derive(Args)]
@@ -47,6 +50,10 @@ impl SandboxCommand {
             Some(times) => builder.speed(Speed::Times(times)),
         };
         let sandbox = builder.start()?;
+        let begun = Instant::now();
+        let (tell, told) = mpsc::channel();
+        // Whoever no longer listens has ended already.
+        on_interrupt(move || tell.send(()).unwrap_or_default());
         let mut out = io::stdout().lock();
         let line = json!({
             "rest": sandbox.rest_url(),
@@ -56,8 +63,9 @@ impl SandboxCommand {
         });
         writeln!(out, "{line}")?;
         out.flush()?;
-        loop {
-            std::thread::park();
-        }
+        told.recv().map_err(|_| io::Error::other("nobody can say when to end"))?;
+        drop(sandbox);
+        eprintln!("the sandbox ran for {} s", begun.elapsed().as_secs());
+        Ok(())
     }
 }

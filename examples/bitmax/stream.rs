@@ -14,9 +14,12 @@ use serde::Serialize;
 
 use crate::events::{is_data, json_of, line_of};
 use crate::failure::Failure;
+use crate::interrupt::{closes, is_interrupted};
+use crate::ladder::ladder;
 use crate::output::{Output, or_dash, time};
 use crate::record::RecordCommand;
 use crate::request::RequestCommand;
+use crate::screen::Screen;
 
 #[derive(Subcommand)]
 pub(crate) enum StreamCommand {
@@ -153,22 +156,36 @@ fn left(deadline: Instant) -> Duration {
 
 fn watch(builder: StreamBuilder, channels: Vec<Channel>, end: &End, json: bool) -> Result<(), Failure> {
     let stream = channels.into_iter().fold(builder, StreamBuilder::subscribe).connect()?;
-    let mut out = io::stdout().lock();
-    each(&stream, end, |event| {
+    closes(&stream);
+    let begun = Instant::now();
+    let (mut out, mut events) = (io::stdout().lock(), 0);
+    let ended = each(&stream, end, |event| {
         if json {
             writeln!(out, "{}", json_of(&event)?)?;
         } else if let Some(line) = line_of(&event) {
             writeln!(out, "{line}")?;
         }
         out.flush()?;
+        events += u64::from(is_data(&event));
         Ok(is_data(&event))
-    })
+    });
+    summary(events, "events", begun);
+    ended
+}
+
+/// What there was, where somebody has interrupted it.
+fn summary(count: u64, of: &str, begun: Instant) {
+    if is_interrupted() {
+        eprintln!("{count} {of} in {:.1} s", begun.elapsed().as_secs_f64());
+    }
 }
 
 /// Prints a book at each change, until it is time to stop.
 fn follow(stream: &Stream, mut book: Book, levels: usize, end: &End, json: bool) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    let redraw = out.is_terminal();
+    let mut screen = (!json && out.is_terminal()).then(Screen::new);
+    closes(stream);
+    let (begun, mut changes) = (Instant::now(), 0);
     let until = end.time.map(|time| Instant::now() + time);
     let mut left = end.count;
     while left != Some(0) {
@@ -177,17 +194,25 @@ fn follow(stream: &Stream, mut book: Book, levels: usize, end: &End, json: bool)
             Ok(true) => {}
             Ok(false) => return Ok(()),
             // Its last event says why.
-            Err(Error::Closed) => return each(stream, &End { count: None, time: None }, |_| Ok(false)),
+            Err(Error::Closed) => {
+                summary(changes, "changes", begun);
+                return each(stream, &End { count: None, time: None }, |_| Ok(false));
+            }
             Err(e) => return Err(e.into()),
+        }
+        changes += 1;
+        if let Some(screen) = &mut screen {
+            let (width, height) = screen.size();
+            // A head of two lines, one between the sides, and the last is left for the cursor.
+            let levels = levels.min(height.saturating_sub(4) / 2);
+            screen.draw(ladder(&book.top(levels), levels, width))?;
+            left = left.map(|left| left - 1);
+            continue;
         }
         let book = book.top(levels);
         if json {
             writeln!(out, "{}", json_of_book(&book)?)?;
         } else {
-            if redraw {
-                // To the upper left corner of an empty screen.
-                write!(out, "\x1b[2J\x1b[H")?;
-            }
             write_book(&mut out, &book)?;
         }
         out.flush()?;
@@ -214,6 +239,7 @@ pub(crate) fn each(
             },
         };
         match event {
+            Event::Closed(CloseReason::Requested) if is_interrupted() => return Ok(()),
             Event::Closed(CloseReason::GaveUp(error)) => return Err((*error).into()),
             Event::Closed(_) => return Err(Error::Closed.into()),
             Event::SubscriptionFailed(failed) if failed.refusal.is_some() => {

@@ -10,9 +10,10 @@ use crate::model::Level;
 pub(super) struct Side {
     /// What makes a key of ticks, and ticks of a key, by exclusive or: of bids nothing, of asks all bits.
     flip: u64,
-    /// By key, rising. A level that goes stays with size zero, for it often comes again and there is less to move;
-    /// but the last is always there.
+    /// By key, rising. A level that goes stays with size zero, for it often comes again and there is less to move.
     entries: Vec<Entry>,
+    /// How many of them there are up to the best level: of those after it none is there.
+    top: usize,
     /// Levels wanted at least; twice as many make room.
     bound: usize,
     /// Of what is worse than this key nothing is known: there was no room for it. 0: all is known.
@@ -28,39 +29,50 @@ pub(super) struct Entry {
 
 impl Side {
     pub(super) fn new(asks: bool, bound: usize) -> Self {
-        Self { flip: if asks { u64::MAX } else { 0 }, entries: Vec::new(), bound, horizon: 0 }
+        Self { flip: if asks { u64::MAX } else { 0 }, entries: Vec::new(), top: 0, bound, horizon: 0 }
     }
 
     pub(super) fn clear(&mut self) {
         self.entries.clear();
+        self.top = 0;
         self.horizon = 0;
     }
 
     #[inline]
     pub(super) fn best_ticks(&self) -> Option<u64> {
-        self.entries.last().map(|entry| entry.key ^ self.flip)
+        self.best_entry().map(|entry| entry.key ^ self.flip)
     }
 
     #[inline]
     pub(super) fn best(&self, scale: u32) -> Option<Level> {
-        self.entries.last().map(|entry| entry.level(self.flip, scale))
+        self.best_entry().map(|entry| entry.level(self.flip, scale))
+    }
+
+    #[inline]
+    fn best_entry(&self) -> Option<&Entry> {
+        self.entries.get(self.top.wrapping_sub(1))
+    }
+
+    /// The entries up to the best level.
+    fn known(&self) -> &[Entry] {
+        self.entries.get(..self.top).unwrap_or_default()
     }
 
     pub(super) fn levels(&self, scale: u32) -> Levels<'_> {
-        Levels { entries: &self.entries, flip: self.flip, scale }
+        Levels { entries: self.known(), flip: self.flip, scale }
     }
 
     /// Whether nothing is left of what is known, while there may be more.
     pub(super) fn is_exhausted(&self) -> bool {
-        self.entries.is_empty() && self.horizon > 0
+        self.top == 0 && self.horizon > 0
     }
 
     /// The best levels, at most so many.
     pub(super) fn top(&self, levels: usize) -> Self {
-        let mut entries = Vec::with_capacity(levels.min(self.entries.len()));
-        entries.extend(self.entries.iter().rev().filter(|entry| entry.is_there()).take(levels));
+        let mut entries = Vec::with_capacity(levels.min(self.top));
+        entries.extend(self.known().iter().rev().filter(|entry| entry.is_there()).take(levels));
         entries.reverse();
-        let mut top = Self { entries, ..*self };
+        let mut top = Self { top: entries.len(), entries, ..*self };
         if top.entries.len() == levels {
             top.forget_beyond();
         }
@@ -75,10 +87,25 @@ impl Side {
         match self.entries.get_mut(at) {
             Some(entry) if entry.key == key => {
                 entry.size = *size;
-                while self.entries.pop_if(|last| !last.is_there()).is_some() {}
+                // What has come may be the best; whether the best has gone is the only thing to be guessed.
+                self.top = self.top.max((at + 1) * usize::from(!size.is_zero()));
+                if self.best_entry().is_some_and(|best| !best.is_there()) {
+                    self.descend();
+                }
             }
             _ if !size.is_zero() => self.insert(at, Entry { key, size: *size }),
             _ => {}
+        }
+    }
+
+    /// The best level has gone.
+    #[inline]
+    fn descend(&mut self) {
+        /// More than so many that are gone are not kept above the best.
+        const SPARE: usize = 16;
+        self.top = self.known().iter().rposition(Entry::is_there).map_or(0, |at| at + 1);
+        if self.entries.len() - self.top > SPARE {
+            self.entries.truncate(self.top);
         }
     }
 
@@ -91,11 +118,13 @@ impl Side {
             if self.entries.len() > self.bound {
                 self.keep_best(self.bound);
             }
+            self.top = self.entries.len();
             self.entries.reserve_exact((self.entries.len() / 4).max(4));
             at = self.entries.partition_point(|other| other.key < entry.key);
         }
         if entry.key >= self.horizon {
             self.entries.insert(at, entry);
+            self.top = self.top.max(at) + 1;
         }
     }
 
@@ -151,6 +180,7 @@ impl Side {
             self.keep_best(room);
         }
         self.entries.shrink_to(room);
+        self.top = self.entries.len();
         Ok(())
     }
 

@@ -66,8 +66,8 @@ pub(super) struct Repair {
     history: Vec<OrderState>,
     /// The orders that the list of open ones has.
     open: BTreeSet<OrderId>,
-    /// The smallest number in the list of ended ones.
-    reach: Option<u64>,
+    /// The smallest and the greatest number in the list of ended ones.
+    reach: Option<(u64, u64)>,
     balances: Vec<Balance>,
 }
 
@@ -101,7 +101,10 @@ impl Repair {
             Answer::Orders(rows) => {
                 match query {
                     Query::Open => self.open = rows.iter().map(|row| row.order_id).collect(),
-                    Query::Recent => self.reach = rows.iter().map(|row| row.seqnum).min(),
+                    Query::Recent => {
+                        let numbers = || rows.iter().map(|row| row.seqnum);
+                        self.reach = numbers().min().zip(numbers().max());
+                    }
                     Query::History { .. } => return self.history = rows,
                     _ => {}
                 }
@@ -154,22 +157,20 @@ impl State {
 
     /// Everything of one step is answered.
     fn next_step(&mut self) {
-        let newest = self.newest;
+        let ends_to = self.ends_to();
         let Phase::Repairing(repair) = &mut self.phase else { return };
         let (step, queries) = match repair.step {
             Step::Unbegun => return,
-            Step::Lists if self.begun && repair.reach.is_some_and(|reach| reach > newest) => {
+            Step::Lists if self.begun && repair.reach.is_some_and(|(oldest, _)| oldest > ends_to) => {
                 (Step::History, vec![Query::History { since: self.latest.saturating_sub(BEFORE) }])
             }
             Step::Lists | Step::History => {
                 let repair = &*repair;
                 let not_ended = self.orders.values().map(|entry| &entry.order).filter(|order| !order.stage.is_ended());
-                let passed = repair.history.iter().filter(|row| row.seqnum > newest).map(|row| row.order_id);
-                let in_doubt: BTreeSet<OrderId> = not_ended
-                    .map(|order| order.order_id)
-                    .chain(passed)
-                    .filter(|id| !repair.open.contains(id) && !repair.has_ended(*id))
-                    .collect();
+                let vanished = not_ended.map(|order| order.order_id).filter(|id| !repair.open.contains(id));
+                // Also those that were open still when the open ones were asked for.
+                let passed = repair.history.iter().filter(|row| row.seqnum > ends_to).map(|row| row.order_id);
+                let in_doubt: BTreeSet<OrderId> = vanished.chain(passed).filter(|id| !repair.has_ended(*id)).collect();
                 let in_doubt: Vec<OrderId> = in_doubt.into_iter().collect();
                 (Step::Orders, in_doubt.chunks(IDS_AT_ONCE).map(|ids| Query::Status(ids.to_vec())).collect())
             }
@@ -193,7 +194,7 @@ impl State {
             Row(Box<OrderState>),
             Held(Held),
         }
-        let newest = self.newest;
+        let ends_to = self.ends_to();
         // Of two that say the same the first is taken.
         repair.rows.append(&mut repair.history);
         let heard: BTreeMap<OrderId, u64> =
@@ -216,7 +217,7 @@ impl State {
         for row in repair.rows {
             self.newest = self.newest.max(row.seqnum);
             let is_news = match self.orders.get(&row.order_id).map(|entry| entry.order.seqnum) {
-                None => row.status.is_open() || (self.begun && row.seqnum > newest),
+                None => row.status.is_open() || (self.begun && row.seqnum > ends_to),
                 Some(None) => true,
                 Some(Some(last)) => row.seqnum >= last,
             };
@@ -256,12 +257,14 @@ impl State {
         }
         self.join_balances(&repair.balances);
         self.begun = true;
+        self.repaired_to = self.newest;
+        self.listed_to = self.listed_to.max(repair.reach.map_or(0, |(_, newest)| newest));
         self.waits.reset();
         self.tell(TrackerEvent::Live { recovered });
     }
 
     /// Whether a message is the first that there is of an order.
-    fn is_birth(&self, told: &OrderState) -> bool {
+    pub(super) fn is_birth(&self, told: &OrderState) -> bool {
         let is_new = self.orders.get(&told.order_id).is_none_or(|entry| entry.order.seqnum.is_none());
         let nothing_traded = told.cum_filled_qty.is_none_or(|filled| filled.is_zero());
         let first = matches!(

@@ -36,8 +36,8 @@ impl Rest {
     }
 
     pub(super) fn ask(&self, id: QuestionId, query: Query) {
-        let newest = self.shared.lock().state.newest();
-        if self.questions.send((id, query, newest)).is_err() {
+        let ends_to = self.shared.lock().state.ends_to();
+        if self.questions.send((id, query, ends_to)).is_err() {
             self.shared.act(|core, now| core.state.answered(id, Err(Error::Closed), now));
         }
     }
@@ -54,21 +54,21 @@ fn serve(
     asked: &mpsc::Receiver<(QuestionId, Query, u64)>,
     answers: &mpsc::Sender<(QuestionId, Result<Answer>)>,
 ) {
-    for (id, query, newest) in asked {
-        if answers.send((id, ask(account, &query, newest))).is_err() || stream.remote().knock().is_err() {
+    for (id, query, ends_to) in asked {
+        if answers.send((id, ask(account, &query, ends_to))).is_err() || stream.remote().knock().is_err() {
             return;
         }
     }
 }
 
-fn ask(account: &Account, query: &Query, newest: u64) -> Result<Answer> {
+fn ask(account: &Account, query: &Query, ends_to: u64) -> Result<Answer> {
     Ok(match query {
         Query::Open => orders(whole(account.open_orders(None)?)?),
         Query::Recent => {
             let rows: Rows<Order> = account.recent_orders(&RecentOrdersQuery::new().n(RECENT))?;
             // One that cannot be read matters only if it can be news.
-            let is_old = |row: &crate::model::Unreadable| row.number("seqNum").is_some_and(|number| number <= newest);
-            match newest == 0 || rows.unreadable().iter().all(is_old) {
+            let is_old = |row: &crate::model::Unreadable| row.number("seqNum").is_some_and(|number| number <= ends_to);
+            match ends_to == 0 || rows.unreadable().iter().all(is_old) {
                 true => orders(rows.into_vec()),
                 false => orders(whole(rows)?),
             }

@@ -108,6 +108,12 @@ pub(super) struct State {
     frontier: u64,
     /// The greatest sequence number of all.
     pub(super) newest: u64,
+    /// The greatest one that the last repair knew. Messages up to it can still come, where the stream did not answer
+    /// its questions.
+    pub(super) repaired_to: u64,
+    /// The greatest number in a list of ended orders: later ones may have ended unheard, while REST was asked for the
+    /// rest.
+    pub(super) listed_to: u64,
     /// The latest time that the exchange has told of an order, UTC milliseconds.
     pub(super) latest: u64,
     /// Balances told by messages since the last repair began: they are at least as new as its answer.
@@ -139,6 +145,8 @@ impl State {
             begun: false,
             frontier: 0,
             newest: 0,
+            repaired_to: 0,
+            listed_to: 0,
             latest: 0,
             heard: BTreeSet::new(),
             doubt: None,
@@ -188,6 +196,11 @@ impl State {
 
     pub(super) fn newest(&self) -> u64 {
         self.newest
+    }
+
+    /// Up to this number every end of an order is known: by messages, which come in order, or from a list.
+    pub(super) fn ends_to(&self) -> u64 {
+        self.frontier.max(self.listed_to)
     }
 
     pub(super) fn balances(&self) -> &BTreeMap<Asset, TrackedBalance> {
@@ -267,7 +280,12 @@ impl State {
         match &mut self.phase {
             Phase::Down => {}
             Phase::Repairing(repair) => repair.hold(Held::Order(Box::new(told), received)),
-            Phase::Live => self.order_told(told, received, false),
+            Phase::Live => {
+                // An order that had ended when REST was asked, though its end comes only now.
+                let unknown = !self.orders.contains_key(&told.order_id);
+                let missed = unknown && told.seqnum <= self.repaired_to && !self.is_birth(&told);
+                self.order_told(told, received, missed);
+            }
         }
     }
 

@@ -680,3 +680,39 @@ fn ended_orders_are_forgotten_the_oldest_first() {
     assert!(!world.state.orders.contains_key(&OrderId::new("o50").unwrap()));
     assert!(world.state.orders.contains_key(&OrderId::new("o51").unwrap()));
 }
+
+#[test]
+fn an_order_that_ends_while_rest_is_asked_says_that_its_beginning_was_missed() {
+    use Do::{Cancel, Connect, Fill, OwnPlace, Place, Serve};
+    let mut world = World { stream_answers: false, ..World::new() };
+    let before = [Place(0), OwnPlace(0), Place(0), Place(0), Place(0), Place(0), Place(0), Place(0), OwnPlace(0)];
+    let after = [OwnPlace(0), Connect, Place(0), Serve, Fill(1, 1), Cancel(2)];
+    before.iter().chain(&after).for_each(|what| world.act(what));
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn an_order_that_ends_between_two_questions_of_a_repair_is_asked_about() {
+    use Do::{Cancel, Connect, Deliver, Drop, Fill, OwnPlace, Place, Rest, RestArrives, RestFails, Serve, Time};
+    let mut world = World { stream_answers: false, ..World::new() };
+    let first = [Connect, Deliver(1), Rest, Rest, RestArrives, RestArrives, Rest, Place(0), RestArrives, OwnPlace(0)];
+    let broken = [Drop, Connect, Deliver(1), Fill(0, 3), RestFails, Fill(0, 7), Rest, Place(0), RestArrives, Place(0)];
+    let between = [Time(78), Place(0), Serve, Place(0), Rest, Fill(4, 1), Cancel(4)];
+    first.iter().chain(&broken).chain(&between).for_each(|what| world.act(what));
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn an_end_between_two_questions_of_a_repair_is_not_taken_for_an_old_one() {
+    use Do::{Cancel, Connect, Deliver, Drop, Fill, OwnPlace, Place, Refresh, Rest, RestArrives, Serve};
+    let mut world = World { stream_answers: false, ..World::new() };
+    let first = [Place(0), Connect, Deliver(1), Fill(0, 3), Fill(0, 4), Rest, RestArrives, Fill(0, 1), Fill(0, 2)];
+    let then = [Rest, RestArrives, OwnPlace(0), Rest, RestArrives, OwnPlace(0), Refresh, OwnPlace(0), Place(0), Rest];
+    let end = [Serve, Place(0), Rest, Cancel(4), Fill(1, 1)];
+    let rest = [RestArrives, RestArrives, Rest, RestArrives, Rest, RestArrives, Drop];
+    first.iter().chain(&then).chain(&end).chain(&rest).for_each(|what| world.act(what));
+    world.settle();
+    world.check();
+}

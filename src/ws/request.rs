@@ -1,5 +1,8 @@
 //! Requests over the stream: each action of the protocol as a method of the handle.
 
+use std::thread;
+use std::time::Instant;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -24,7 +27,8 @@ use crate::order_id::ClientOrderId;
 use crate::symbol::{OrderId, Symbol};
 
 /// Requests over the socket. Each is sent at once or not at all: a stream that is not ready refuses with
-/// [`Error::NotReady`], and nothing is kept back to be sent later. Each waits for its own answer only.
+/// [`Error::NotReady`], and nothing is kept back to be sent later. Each waits for its own answer only. One beyond the
+/// limits is refused too, unless the stream is to [wait](super::StreamBuilder::wait_when_limited).
 ///
 /// # Errors
 /// Each fails with
@@ -37,7 +41,7 @@ impl StreamHandle {
     /// # Errors
     /// As all requests: see above.
     pub fn place(&self, account: AccountCategory, order: &impl AsRef<NewOrder>) -> Result<OrderAnswer<Outcome>> {
-        self.place_later(account, order)?.wait()
+        self.patiently(|| self.place_later(account, order)?.wait())
     }
 
     /// Places an order; the answer can be waited for later.
@@ -59,7 +63,7 @@ impl StreamHandle {
     /// # Errors
     /// As all requests: see above.
     pub fn cancel(&self, account: AccountCategory, cancel: &CancelOrder) -> Result<OrderAnswer<Outcome>> {
-        self.cancel_later(account, cancel)?.wait()
+        self.patiently(|| self.cancel_later(account, cancel)?.wait())
     }
 
     /// Cancels an order; the answer can be waited for later.
@@ -85,10 +89,12 @@ impl StreamHandle {
             #[serde(skip_serializing_if = "Option::is_none")]
             symbol: Option<Symbol>,
         }
-        let id = ClientOrderId::random()?;
-        let args = Args { time: self.now_millis(), id, symbol };
-        let ask = Ask::of_order("cancel-all", account, id);
-        self.ask(ask, &args, |answer| order_answer(answer)?.all("cancel-all"))?.wait()
+        self.patiently(|| {
+            let id = ClientOrderId::random()?;
+            let args = Args { time: self.now_millis(), id, symbol };
+            let ask = Ask::of_order("cancel-all", account, id);
+            self.ask(ask, &args, |answer| order_answer(answer)?.all("cancel-all"))?.wait()
+        })
     }
 
     /// The whole book of a product, up to 500 levels a side. It takes 1 to 2 seconds on the exchange. For a book that
@@ -132,12 +138,11 @@ impl StreamHandle {
     }
 
     fn snapshot(&self, kind: DepthKind, action: &'static str, symbol: Symbol) -> Result<Depth> {
-        let ask = Ask { kind: Kind::Snapshot, snapshot: Some((kind, symbol)), ..Ask::new(action) };
-        self.ask(ask, &SymbolArgs { symbol, level: None }, |answer| match answer {
+        let ask = || Ask { kind: Kind::Snapshot, snapshot: Some((kind, symbol)), ..Ask::new(action) };
+        self.answer(ask, &SymbolArgs { symbol, level: None }, |answer| match answer {
             Message::Depth(depth) => Ok(depth),
             other => Err(unexpected("depth-snapshot", &other)),
-        })?
-        .wait()
+        })
     }
 
     /// The latest trades of a product, at most `level`. The protocol's `market-trades`.
@@ -152,11 +157,14 @@ impl StreamHandle {
             return Err(InvalidInput::new("level", "is zero").into());
         }
         let symbol = symbol.try_into().map_err(InvalidInput::from)?;
-        self.ask(Ask::new("market-trades"), &SymbolArgs { symbol, level: Some(level) }, |answer| match answer {
-            Message::Trades(trades) => Ok(trades),
-            other => Err(unexpected("market-trades", &other)),
-        })?
-        .wait()
+        self.answer(
+            || Ask::new("market-trades"),
+            &SymbolArgs { symbol, level: Some(level) },
+            |answer| match answer {
+                Message::Trades(trades) => Ok(trades),
+                other => Err(unexpected("market-trades", &other)),
+            },
+        )
     }
 
     /// An account's balances. The protocol's `balance`, whose answer is not documented: it is read in the names of REST
@@ -165,7 +173,7 @@ impl StreamHandle {
     /// # Errors
     /// As all requests: see above.
     pub fn balances(&self, account: AccountCategory) -> Result<Rows<Balance>> {
-        self.ask(Ask { account: Some(account), ..Ask::new("balance") }, &NoArgs {}, one_or_more)?.wait()
+        self.answer(|| Ask { account: Some(account), ..Ask::new("balance") }, &NoArgs {}, one_or_more)
     }
 
     /// An account's open orders, of all products or of some. The protocol's `open-order`.
@@ -180,7 +188,7 @@ impl StreamHandle {
         }
         let symbols: Vec<&str> = symbols.iter().map(Symbol::as_str).collect();
         let args = Args { symbols: symbols.join(",") };
-        self.ask(Ask { account: Some(account), ..Ask::new("open-order") }, &args, one_or_more)?.wait()
+        self.answer(|| Ask { account: Some(account), ..Ask::new("open-order") }, &args, one_or_more)
     }
 
     /// What has become of orders, by the server's ids. The protocol's `order-status`, which it calls experimental.
@@ -191,8 +199,8 @@ impl StreamHandle {
         if orders.is_empty() {
             return Err(InvalidInput::new("orderId", "there is none").into());
         }
-        let ask = Ask { account: Some(account), ..Ask::new("order-status") };
-        self.ask(ask, &OrderIds::new(orders), one_or_more)?.wait()
+        let ask = || Ask { account: Some(account), ..Ask::new("order-status") };
+        self.answer(ask, &OrderIds::new(orders), one_or_more)
     }
 
     /// How much the margin account can bear. The protocol's `margin-risk`.
@@ -204,8 +212,26 @@ impl StreamHandle {
         InvalidInput: From<S::Error>,
     {
         let symbol = symbol.try_into().map_err(InvalidInput::from)?;
-        let ask = Ask { account: Some(AccountCategory::Margin), ..Ask::new("margin-risk") };
-        self.ask(ask, &SymbolArgs { symbol, level: None }, |answer| read(&data_of(answer)?))?.wait()
+        let ask = || Ask { account: Some(AccountCategory::Margin), ..Ask::new("margin-risk") };
+        self.answer(ask, &SymbolArgs { symbol, level: None }, |answer| read(&data_of(answer)?))
+    }
+
+    /// Does it again when the limit allows it, where the stream is [set](super::StreamBuilder::wait_when_limited) to
+    /// wait and the time of a request is long enough.
+    fn patiently<T>(&self, send: impl Fn() -> Result<T>) -> Result<T> {
+        let until = Instant::now() + self.request_timeout();
+        loop {
+            match send() {
+                Err(Error::RateLimited(wait)) if self.waits_when_limited() && Instant::now() + wait < until => {
+                    thread::sleep(wait);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn answer<T>(&self, ask: impl Fn() -> Ask, args: &impl Serialize, read: fn(Answer) -> Result<T>) -> Result<T> {
+        self.patiently(|| self.ask(ask(), args, read)?.wait())
     }
 
     fn ask<T>(&self, ask: Ask, args: &impl Serialize, read: fn(Answer) -> Result<T>) -> Result<Reply<T>> {

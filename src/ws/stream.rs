@@ -34,6 +34,7 @@ pub struct StreamBuilder {
     session: SessionConfig,
     backoff: BackoffConfig,
     request_timeout: Duration,
+    wait_when_limited: bool,
     max_message: usize,
     max_queued: usize,
     tap: Option<Tap>,
@@ -53,6 +54,7 @@ impl StreamBuilder {
             session: SessionConfig::default(),
             backoff: BackoffConfig::default(),
             request_timeout: Duration::from_secs(10),
+            wait_when_limited: false,
             max_message: 8 << 20,
             max_queued: 16_384,
             tap: None,
@@ -93,7 +95,8 @@ impl StreamBuilder {
         self
     }
 
-    /// How much is sent in a minute at most. A request beyond it is refused with the time to wait; a subscription waits.
+    /// How much is sent in a minute at most. A request beyond it is refused with the time to wait, or
+    /// [waits](Self::wait_when_limited); a subscription waits.
     /// Defaults to the limits in the exchange's reference; those in force can be asked for:
     ///
     /// ```
@@ -106,6 +109,15 @@ impl StreamBuilder {
     /// ```
     pub fn limits(mut self, limits: MessageLimits) -> Self {
         self.session.limits = limits;
+        self
+    }
+
+    /// Whether a request beyond the [limits](Self::limits) waits, in its caller's thread, until it may be sent, where that
+    /// is within the [time of a request](Self::request_timeout): then it is made anew, with the time of that moment. It
+    /// holds for the methods that wait for their answer; `place_later` and `cancel_later` are refused at once.
+    /// Defaults to no.
+    pub fn wait_when_limited(mut self, wait: bool) -> Self {
+        self.wait_when_limited = wait;
         self
     }
 
@@ -285,6 +297,7 @@ impl StreamBuilder {
                 client: self.client,
                 private: way.is_some(),
                 request_timeout: self.request_timeout,
+                wait_when_limited: self.wait_when_limited,
                 books: Handles::default(),
             };
             return Ok((
@@ -314,8 +327,14 @@ impl StreamBuilder {
             resolve: self.resolve,
         })?;
         let books = Handles::default();
-        let handle =
-            StreamHandle { remote, client: self.client, private, request_timeout: self.request_timeout, books };
+        let handle = StreamHandle {
+            remote,
+            client: self.client,
+            private,
+            request_timeout: self.request_timeout,
+            wait_when_limited: self.wait_when_limited,
+            books,
+        };
         Ok((Stream { events: Events::Live(events), handle, thread: Some(thread) }, Some(first)))
     }
 }
@@ -471,6 +490,7 @@ pub struct StreamHandle {
     client: Client,
     private: bool,
     request_timeout: Duration,
+    wait_when_limited: bool,
     books: Handles,
 }
 
@@ -587,6 +607,10 @@ impl StreamHandle {
 
     pub(crate) fn remote(&self) -> &Remote {
         &self.remote
+    }
+
+    pub(super) fn waits_when_limited(&self) -> bool {
+        self.wait_when_limited
     }
 
     pub(super) fn request_timeout(&self) -> Duration {

@@ -186,7 +186,7 @@ fn private(kind: &str, text: &str) -> serde_json::Result<Message> {
         #[serde(default, deserialize_with = "wire::id")]
         id: Option<String>,
         #[serde(borrow, default)]
-        action: Option<Cow<'a, str>>,
+        action: Option<Borrowed<'a>>,
         #[serde(borrow, default)]
         data: Option<&'a RawValue>,
         #[serde(borrow, default)]
@@ -231,13 +231,17 @@ fn kind_of(text: &str) -> serde_json::Result<Option<Cow<'_, str>>> {
     #[derive(Deserialize)]
     struct Kind<'a> {
         #[serde(borrow, default)]
-        m: Option<Cow<'a, str>>,
+        m: Option<Borrowed<'a>>,
         #[serde(borrow, default)]
-        op: Option<Cow<'a, str>>,
+        op: Option<Borrowed<'a>>,
     }
     let Kind { m, op } = serde_json::from_str(text)?;
-    Ok(m.or(op))
+    Ok(m.or(op).map(|text| text.0))
 }
+
+/// Text, borrowed unless something in it is escaped: within an `Option`, a `Cow` alone is always owned.
+#[derive(Deserialize)]
+struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Deserialize)]
 struct Greeting<'a> {

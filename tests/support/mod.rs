@@ -23,11 +23,16 @@ pub fn fixture(name: &str) -> String {
 
 /// The built command-line client.
 pub fn program() -> std::path::PathBuf {
+    example("bitmax")
+}
+
+/// A built example.
+pub fn example(name: &str) -> std::path::PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
     path.push("examples");
-    path.push(format!("bitmax{}", std::env::consts::EXE_SUFFIX));
+    path.push(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     assert!(path.exists(), "{} is missing: run `cargo build --examples`", path.display());
     path
 }
