@@ -138,6 +138,7 @@ fn a_live_session_with_an_outage_gives_the_same_events_and_texts() {
 
     let recording = Recording::open(&path).unwrap();
     let (replayed, replayed_texts) = play(&recording, |builder| builder);
+    assert!(replayed_texts.iter().any(|(direction, why, _)| *direction == Direction::Closed && !why.is_empty()));
     assert_same(&replayed_texts, &texts.iter().collect::<Vec<_>>());
     let [live, replayed] = [events, replayed].map(|events| events.iter().map(shown).collect::<Vec<_>>());
     assert_same(&replayed, &live);
