@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Prints what was read and where it was written to; a progress bar goes to standard error while it is read. It asks
-//! an exchange inside the program, whose market of a seed has had the same past whenever it is asked.
+//! an exchange inside the program: the same range of the same seed is the same picture.
 
 #[path = "../support/calendar.rs"]
 #[allow(dead_code, reason = "what other examples need too")]
@@ -69,8 +69,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let from = options.from.map_or(to.saturating_sub(30 * DAY), calendar::start_of);
 
-    // The clock of the exchange stands a day after the range, all of which is its past then: that goes a year back, and is
-    // of the seed alone.
+    // The clock of the exchange stands a day after the range, all of which is its past then: that goes a year back, and
+    // owes nothing to whoever trades now.
     let sandbox =
         if options.live { None } else { Some(Sandbox::builder().seed(options.seed).start_time(to + DAY).start()?) };
     let endpoint = sandbox.as_ref().map_or(Endpoint::ASCENDEX, Sandbox::endpoint);
