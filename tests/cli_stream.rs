@@ -377,3 +377,25 @@ fn a_session_is_recorded_and_played_by_the_sandbox() {
         assert_eq!((ended, &error["kind"]), (status, &json!(kind)), "{line}: {error}");
     }
 }
+
+#[test]
+fn an_interrupted_recording_is_whole() {
+    let sandbox = Sandbox::start().unwrap();
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-interrupted.jsonl");
+    drop(std::fs::remove_file(&file));
+    let mut command = of(&sandbox, &format!("record {} depth:BTC/USDT --json", file.display()));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    // That it asks for the snapshot says that it is under way.
+    while !std::fs::read_to_string(&file).is_ok_and(|text| text.contains("depth-snapshot")) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "nothing is recorded");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let recorded: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(recorded["texts"].as_u64() > Some(3), "{recorded}");
+    let recording = bitmax::Recording::open(&file).unwrap();
+    assert_eq!(recording.cut_off(), None);
+}

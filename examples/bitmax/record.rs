@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::failure::Failure;
+use crate::interrupt::closes;
 use crate::stream::{End, each};
 
 /// Write what a stream sends and receives, for `sandbox --replay`
@@ -64,6 +65,7 @@ impl RecordCommand {
             books.extend(recorded.books);
         }
         let stream = builder.connect()?;
+        closes(&stream);
         let followed = each(&stream, &self.end, |event| {
             if matches!(event, Event::Connected { .. } | Event::Reconnected { .. }) {
                 books.iter().try_for_each(|symbol| stream.request_snapshot(symbol))?;
