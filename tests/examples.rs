@@ -170,7 +170,7 @@ fn reconnect_mends_each_fault() {
 #[test]
 fn market_maker_leaves_nothing_on_the_book() {
     let svg = file("maker.svg");
-    let args = ["--seconds", "6", "--speed", "20", "--svg", svg.to_str().unwrap()];
+    let args = ["--seconds", "6", "--speed", "5", "--svg", svg.to_str().unwrap()];
     let out = run("market_maker", &args);
     in_order(&out, &["until its time was over", "profit", " placed", "left open 0\n"]);
     assert!(!out.contains(" 0 placed"), "{out}");

@@ -6,13 +6,15 @@ mod support;
 use std::sync::Mutex;
 
 use bitmax::model::AccountCategory;
-use bitmax::{Account, LedgerEntry, OrderHistoryQuery, Result};
+use bitmax::{Account, LedgerEntry, OrderHistoryQuery, Result, WhenLimited};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::{Recorded, Reply, Server, exchange, fixture, with_credentials};
 
+/// Pages of balances come by the hundred here, and not eight a minute.
 fn account(server: &Server) -> Account {
-    with_credentials(server).build().unwrap().account(AccountCategory::Cash).unwrap()
+    let client = with_credentials(server).when_limited(WhenLimited::Ignore).build().unwrap();
+    client.account(AccountCategory::Cash).unwrap()
 }
 
 fn number(request: &Recorded, name: &str) -> Option<u64> {

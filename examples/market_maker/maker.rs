@@ -74,9 +74,12 @@ impl Maker {
         })
     }
 
-    /// Hears what happens until then.
+    /// Hears what happens until then, and no longer, however much there is to hear.
     pub(crate) fn hear(&mut self, until: Instant) -> Result<(), Box<dyn StdError>> {
         loop {
+            if Instant::now() >= until {
+                return Ok(());
+            }
             match self.stream.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(event) => self.see(event)?,
                 Err(RecvTimeoutError::Timeout) => return Ok(()),

@@ -9,7 +9,7 @@ pub(super) enum Mood {
     /// Half a minute, about.
     #[default]
     Usual,
-    /// Some seconds.
+    /// Eight seconds, about.
     Burst,
 }
 
@@ -18,9 +18,9 @@ impl Mood {
     pub(super) fn next(self, random: &mut Random) -> Self {
         match self {
             Self::Quiet if random.one_in(300) => Self::Usual,
-            Self::Burst if random.one_in(40) => Self::Usual,
+            Self::Burst if random.one_in(80) => Self::Usual,
             Self::Usual if random.one_in(700) => Self::Quiet,
-            Self::Usual if random.one_in(500) => Self::Burst,
+            Self::Usual if random.one_in(1000) => Self::Burst,
             same => same,
         }
     }
