@@ -2,7 +2,7 @@
 //! moment.
 //!
 //! `cargo test` builds the examples; `cargo test --test sandbox_state` alone does not: run `cargo build --examples`
-//! before.
+//! before, with `--release` for the hundred kills.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod support;
@@ -308,7 +308,7 @@ fn trade(port: u16, credentials: Credentials, side: &Side, done: &AtomicU64) -> 
     placed
 }
 
-/// Kills a sandbox so many times; the greatest age of what was left, ms.
+/// Kills a sandbox so many times, each after 1 to `most` orders; the greatest age of what was left, ms.
 fn kill_at_random_moments(times: u64, most: u64) -> u64 {
     let kept = Kept::new();
     let copy = Kept::new();
@@ -359,10 +359,12 @@ fn a_sandbox_killed_under_load_starts_again_with_all_that_was_written() {
     eprintln!("what was left was at most {age} ms old");
 }
 
+/// For optimised builds: in others writing alone takes up to a second.
+#[cfg(not(debug_assertions))]
 #[test]
 #[ignore = "kills a hundred processes, each within some seconds"]
 fn a_sandbox_killed_a_hundred_times_starts_again_with_what_was_a_second_ago() {
-    let age = kill_at_random_moments(100, 3_000);
+    let age = kill_at_random_moments(100, 6_000);
     eprintln!("what was left was at most {age} ms old");
-    assert!(age <= 1_250, "a second, and what the writing and the killing take");
+    assert!(age <= 1_250, "{age} ms: more than a second, and what the writing and the killing take");
 }

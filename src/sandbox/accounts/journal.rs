@@ -11,7 +11,7 @@ use crate::{Asset, OrderId};
 /// How far back it reaches, ms: 7 days.
 pub(super) const REACH: u64 = 7 * 86_400_000;
 /// Entries that are kept, at most; beyond them it reaches less far. As many changes of orders are kept.
-const MAX_ENTRIES: usize = 50_000;
+const MAX_ENTRIES: usize = 10_000;
 
 /// One asset's change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
