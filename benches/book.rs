@@ -155,13 +155,15 @@ fn main() {
     criterion.final_summary();
 
     if common::measuring() {
-        println!(
-            "{:<16}{:>16}{:>16}{:>16}{:>24}",
-            "levels a side", "OrderBook, ns", "BTreeMap, ns", "no book, ns", "BTreeMap/OrderBook"
-        );
-        for levels in sizes {
+        common::report();
+        println!("{:<16}{:>16}{:>16}{:>16}", "levels a side", "OrderBook, ns", "BTreeMap, ns", "no book, ns");
+        let ratios = sizes.map(|levels| {
             let [a, b, c] = common::medians([&mut ours(levels), &mut maps(levels), &mut nothing()]);
-            println!("{levels:<16}{a:>16.1}{b:>16.1}{c:>16.1}{:>24.2}", b / a);
+            println!("{levels:<16}{a:>16.1}{b:>16.1}{c:>16.1}");
+            b / a
+        });
+        for (levels, ratio) in sizes.into_iter().zip(ratios) {
+            common::ratio(&format!("book update, {levels} levels: two `BTreeMap` / `OrderBook`"), ratio, "≥ 3.0");
         }
     }
 }

@@ -5,6 +5,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a benchmark")]
 
+mod common;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -20,12 +22,13 @@ const LEVELS: u64 = 500;
 const BOOKS: u64 = 200;
 
 fn main() {
-    let time =
-        if std::env::args().any(|arg| arg == "--bench") { Duration::from_secs(4) } else { Duration::from_millis(50) };
+    let time = if common::measuring() { Duration::from_secs(4) } else { Duration::from_millis(50) };
+    common::report();
     println!("{:<44} {:>9} {:>9} {:>9} {:>9}", "read beside a flood of changes, ns", "p50", "p90", "p99", "max");
-    reads(time);
+    let (quiet, fed) = reads(time);
     println!();
     many(time);
+    common::ratio("read of the top, p50: in a flood of changes / without", fed / quiet, "");
 }
 
 /// A server that acknowledges, answers with snapshots, and then sends changes of its books in turn, as fast as they are
@@ -121,8 +124,9 @@ fn follow(stream: &Stream, books: u64) -> Vec<Book> {
     books
 }
 
-/// Reads one after another, each timed: the pair of best prices, and a copy of ten levels a side.
-fn reads(time: Duration) {
+/// Reads one after another, each timed: the pair of best prices, and a copy of ten levels a side. Gives the medians of the
+/// first, without changes and in a flood of them.
+fn reads(time: Duration) -> (f64, f64) {
     let (address, go) = serve(1);
     let stream = connect(address);
     let book = follow(&stream, 1).pop().unwrap();
@@ -132,17 +136,19 @@ fn reads(time: Duration) {
     let ten = || {
         std::hint::black_box(book.top(10));
     };
-    measure("  best bid and ask, no feed", time / 4, &top);
+    let quiet = measure("  best bid and ask, no feed", time / 4, &top);
     go.send(()).unwrap();
-    for (name, read) in [("  best bid and ask", &top as &dyn Fn()), ("  copy of ten levels a side", &ten)] {
+    let fed = [("  best bid and ask", &top as &dyn Fn()), ("  copy of ten levels a side", &ten)].map(|(name, read)| {
         let (from, began) = (book.top(1).seqnum().unwrap(), Instant::now());
-        measure(name, time, read);
+        let median = measure(name, time, read);
         let applied = book.top(1).seqnum().unwrap() - from;
         println!("{:<44} {:>9.0} changes applied a second", "", applied as f64 / began.elapsed().as_secs_f64());
-    }
+        median
+    });
+    (quiet, fed[0])
 }
 
-fn measure(name: &str, time: Duration, read: &dyn Fn()) {
+fn measure(name: &str, time: Duration, read: &dyn Fn()) -> f64 {
     let mut nanos: Vec<u64> = Vec::with_capacity(1 << 22);
     let end = Instant::now() + time;
     let mut before = Instant::now();
@@ -159,6 +165,7 @@ fn measure(name: &str, time: Duration, read: &dyn Fn()) {
     nanos.sort_unstable();
     let at = |share: f64| nanos[((nanos.len() - 1) as f64 * share) as usize];
     println!("{name:<44} {:>9} {:>9} {:>9} {:>9}", at(0.5), at(0.9), at(0.99), at(1.0));
+    at(0.5) as f64
 }
 
 /// Memory that this process has in use, in bytes; 0 where that cannot be told.

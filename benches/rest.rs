@@ -139,10 +139,12 @@ fn main() {
     if !common::measuring() {
         return;
     }
-    for group in [&signer()[..], &call()[..]] {
-        for (name, ns) in group {
-            println!("{name:<40} {:>8.2} µs   {:.2}", ns / 1000.0, group[0].1 / ns);
-        }
-        println!();
+    common::report();
+    let (signer, call) = (signer(), call());
+    for (name, ns) in signer.iter().chain(&call) {
+        println!("{name:<40} {:>8.2} µs", ns / 1000.0);
     }
+    common::ratio("signature / `ring`", signer[0].1 / signer[1].1, "≤ 1.0");
+    common::ratio("signed call / `ureq` without time-outs", call[0].1 / call[1].1, "");
+    common::ratio("signed call / `ureq` with the same time-outs", call[0].1 / call[2].1, "≤ 1.0");
 }

@@ -1,4 +1,6 @@
-//! What the benchmarks share: contenders measured in turns, so that what disturbs the machine disturbs all alike.
+//! What the benchmarks share: contenders measured in turns, so that what disturbs the machine disturbs all alike, and
+//! the form of a result.
+#![allow(dead_code, reason = "no benchmark uses all of it")]
 
 use std::time::Instant;
 
@@ -36,4 +38,14 @@ fn time(call: &mut dyn FnMut(), calls: u32) -> f64 {
 /// Whether this is a measurement, rather than a look at whether the benchmark runs.
 pub(crate) fn measuring() -> bool {
     std::env::args().any(|arg| arg == "--bench")
+}
+
+/// Begins what is reported, after whatever else a benchmark prints.
+pub(crate) fn report() {
+    println!("\nreport:");
+}
+
+/// Prints a ratio, last of all that a benchmark prints, and what it is to be: `scripts/benchmarks` gathers these lines.
+pub(crate) fn ratio(what: &str, ratio: f64, bound: &str) {
+    println!("ratio: {what} | {ratio:.2} | {bound}");
 }

@@ -25,6 +25,12 @@ pub struct OrderUpdate {
     pub data: OrderState,
 }
 
+impl OrderUpdate {
+    pub(crate) fn new(account_id: String, ac: Option<AccountKind>, data: OrderState) -> Self {
+        Self { m: OrderTag::Order, account_id, ac, data }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum OrderTag {
@@ -172,6 +178,12 @@ pub struct BalanceUpdate {
     pub ac: Option<AccountKind>,
     /// The balance (`data`).
     pub data: BalanceState,
+}
+
+impl BalanceUpdate {
+    pub(crate) fn new(account_id: String, ac: Option<AccountKind>, data: BalanceState) -> Self {
+        Self { m: BalanceTag::Balance, account_id, ac, data }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -56,7 +56,7 @@ impl Exchange {
     }
 
     /// What is to be kept.
-    pub(crate) fn keep(&self) -> State {
+    pub(crate) fn keep(&mut self) -> State {
         State {
             seed: self.seed,
             now: self.now,

@@ -64,6 +64,7 @@ mod fuzz;
 mod http;
 mod limits;
 mod market;
+mod noted;
 mod product;
 mod products;
 mod replay;
@@ -322,7 +323,7 @@ impl SandboxBuilder {
     /// balances and what changed them, transfers, products that were added, and the time. With a file that is there
     /// the seed is that of its state, the clock does not begin before its time, and no user is added.
     ///
-    /// The file is written once at the start, then whenever something has changed, at most once a second, and at the
+    /// The file is written once at the start, then whenever something has changed, about once a second, and at the
     /// end; in place of the old one at once, so that an end at any moment leaves one or the other. It is for its owner
     /// alone, as the keys follow from what is in it. No two sandboxes can share one.
     ///

@@ -68,6 +68,7 @@ impl State {
 
     /// Puts the state in a file in place of what was there: at every moment there is the one or the other, whole.
     fn save(&self, path: &Path) -> io::Result<()> {
+        log::debug!("writing the sandbox's state of {}", self.now);
         let bytes = self.encode()?;
         let mut name = path.as_os_str().to_owned();
         name.push(".new");

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::sandbox::engine::{Change, Event, Fixed, Order, OrderType, OrderUpdate, Side};
+use crate::sandbox::noted::Noted;
 use crate::{Asset, OrderId};
 
 /// How far back it reaches, ms: 7 days.
@@ -48,12 +49,13 @@ pub(super) struct Entry {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Journal {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<Noted<Entry>>,
     /// What the entries left off the beginning summed up to.
     past: Snapshot,
     /// Before this time there is no telling what was when.
     begin: u64,
-    /// Orders as they were after each change, oldest first.
+    /// Orders as they were after each change, oldest first. For a look at what happened; it does not outlive the sandbox.
+    #[serde(skip)]
     changes: VecDeque<Order>,
 }
 
@@ -95,12 +97,18 @@ impl Journal {
         };
         let Some(entry) = entry else { return };
         let old = entry.time.saturating_sub(REACH);
-        self.entries.push_back(entry);
+        self.entries.push_back(Noted::new(entry));
         while self.entries.len() > MAX_ENTRIES || self.entries.front().is_some_and(|first| first.time < old) {
             let Some(first) = self.entries.pop_front() else { break };
             self.begin = first.time + 1;
             self.past.apply(&first);
         }
+    }
+
+    /// What outlives the sandbox.
+    pub(super) fn keep(&self) -> Self {
+        let Self { entries, past, begin, changes: _ } = self;
+        Self { entries: entries.clone(), past: past.clone(), begin: *begin, changes: VecDeque::new() }
     }
 
     /// Orders as they were after each of their last changes, oldest first.
@@ -122,7 +130,7 @@ impl Journal {
     pub(super) fn from(&self, sn: u64, now: u64) -> impl Iterator<Item = &Entry> {
         let old = now.saturating_sub(REACH);
         let first = self.entries.partition_point(|entry| entry.sn < sn);
-        self.entries.range(first..).filter(move |entry| entry.time >= old)
+        self.entries.range(first..).map(|entry| &**entry).filter(move |entry| entry.time >= old)
     }
 }
 

@@ -39,8 +39,8 @@ impl Accounts {
     pub(crate) fn keep(&self) -> Kept {
         let users = self.users.iter().map(|record| KeptUser {
             profile: record.profile.clone(),
-            cash: record.cash.clone(),
-            margin: record.margin.clone(),
+            cash: record.cash.keep(),
+            margin: record.margin.keep(),
             wallet: record.wallet.clone(),
             sub_transfers: record.sub_transfers.clone(),
         });

@@ -1,6 +1,8 @@
 //! What of an engine outlives it: everything of some users, and what that takes to add up. All other participants
 //! begin anew.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
@@ -10,6 +12,7 @@ use super::listing::ProductIx;
 use super::order::{Order, OrderStatus};
 use super::orders::{Entry, OrderIx};
 use super::product::Status;
+use crate::sandbox::noted::Noted;
 use crate::{Asset, Symbol};
 
 /// What is kept of an engine.
@@ -54,7 +57,7 @@ struct KeptUser {
 struct KeptAccount {
     balances: Vec<KeptBalance>,
     /// Ended orders in the order of their end.
-    ended: Vec<Order>,
+    ended: VecDeque<Noted<Order>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,13 +82,22 @@ struct KeptOrder {
 /// Keeping.
 impl Engine {
     /// What is to be kept of these users. In it they are numbered in this order.
-    pub(crate) fn keep(&self, users: &[UserId]) -> Kept {
+    pub(crate) fn keep(&mut self, users: &[UserId]) -> Kept {
         let number = |user: UserId| users.iter().position(|kept| *kept == user).map(UserId);
         let numbered = |order: &Order| {
             let user = number(order.account.user)?;
             Some(Order { account: AccountId { user, ..order.account }, ..order.clone() })
         };
-        let account = |account: AccountId| KeptAccount {
+        let ended: Vec<_> = users
+            .iter()
+            .map(|user| {
+                [user.cash(), user.margin()].map(|account| match self.ledger.account(account) {
+                    Some(ix) => self.orders.keep_closed(ix, numbered),
+                    None => VecDeque::new(),
+                })
+            })
+            .collect();
+        let account = |account: AccountId, ended| KeptAccount {
             balances: self
                 .balances(account)
                 .filter(|(_, balance)| *balance != Balance::default())
@@ -97,12 +109,12 @@ impl Engine {
                     interest: b.interest,
                 })
                 .collect(),
-            ended: self.closed_orders(account).filter_map(numbered).collect(),
+            ended,
         };
-        let kept_user = |user: &UserId| KeptUser {
+        let kept_user = |(user, [cash, margin]): (&UserId, [_; 2])| KeptUser {
             fee_percent: self.ledger.account(user.cash()).map_or(100, |ix| self.orders.settings(ix).fee_percent),
-            cash: account(user.cash()),
-            margin: account(user.margin()),
+            cash: account(user.cash(), cash),
+            margin: account(user.margin(), margin),
         };
         let assets = self.ledger.assets().map(|(asset, ix)| KeptAsset {
             asset,
@@ -119,7 +131,7 @@ impl Engine {
             next_trade: self.next_trade,
             assets: assets.collect(),
             products: products.collect(),
-            users: users.iter().map(kept_user).collect(),
+            users: users.iter().zip(ended).map(kept_user).collect(),
             open: self.keep_open(users, numbered),
         }
     }

@@ -9,6 +9,7 @@ use super::ledger::AccountIx;
 use super::listing::ProductIx;
 use super::order::{Order, OrderStatus};
 use crate::OrderId;
+use crate::sandbox::noted::Noted;
 
 /// An order's place. It is good until the order is forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,8 @@ struct AccountOrders {
     // By `placed`.
     open: BTreeMap<u64, OrderIx>,
     closed: VecDeque<OrderIx>,
+    /// As many of the closed ones as were kept once.
+    kept: VecDeque<Noted<Order>>,
 }
 
 #[derive(Debug, Default)]
@@ -66,7 +69,12 @@ impl Orders {
     /// Makes room for the orders of one more user, whose accounts follow those of the user before.
     pub(super) fn add_user(&mut self, settings: UserSettings) {
         for _ in 0..2 {
-            self.accounts.push(AccountOrders { settings, open: BTreeMap::new(), closed: VecDeque::new() });
+            self.accounts.push(AccountOrders {
+                settings,
+                open: BTreeMap::new(),
+                closed: VecDeque::new(),
+                kept: VecDeque::new(),
+            });
         }
     }
 
@@ -124,6 +132,24 @@ impl Orders {
     /// An account's open orders, oldest first.
     pub(super) fn open(&self, account: Option<AccountIx>) -> impl DoubleEndedIterator<Item = OrderIx> {
         account.and_then(|ix| self.accounts.get(ix.place())).into_iter().flat_map(|a| a.open.values().copied())
+    }
+
+    /// An account's remembered ended orders to be kept, in the order of their end, which is that of `sn`.
+    pub(super) fn keep_closed(
+        &mut self,
+        account: AccountIx,
+        numbered: impl Fn(&Order) -> Option<Order>,
+    ) -> VecDeque<Noted<Order>> {
+        let Self { accounts, entries, .. } = self;
+        let Some(account) = accounts.get_mut(account.place()) else { return VecDeque::new() };
+        let closed = account.closed.iter().filter_map(|ix| entries.get(ix.0 as usize)).map(|entry| &entry.order);
+        let (first, last) = (closed.clone().next().map(|order| order.sn), account.kept.back().map(|order| order.sn));
+        let gone = account.kept.partition_point(|order| Some(order.sn) < first);
+        account.kept.drain(..gone);
+        let new = closed.rev().take_while(|order| last.is_none_or(|last| order.sn > last)).filter_map(numbered);
+        let new: Vec<_> = new.map(Noted::new).collect();
+        account.kept.extend(new.into_iter().rev());
+        account.kept.clone()
     }
 
     /// An account's remembered ended orders, in the order of their end.

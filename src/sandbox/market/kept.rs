@@ -38,7 +38,7 @@ struct Numbers {
 
 impl Market {
     /// What is to be kept, of orders and balances those of these users.
-    pub(crate) fn keep(&self, users: &[UserId]) -> Kept {
+    pub(crate) fn keep(&mut self, users: &[UserId]) -> Kept {
         let numbers = self.boards.iter().map(|board| Numbers {
             symbol: board.listed.spec.symbol,
             depth: board.depth.seqnum,

@@ -1,4 +1,4 @@
-//! The thread that writes the state, at most once a second.
+//! The thread that writes the state, about once a second while it changes.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::sandbox::SandboxError;
 use crate::sandbox::server::Desk;
 
-/// Time between two copies of the state.
-const PERIOD: Duration = Duration::from_secs(1);
+/// How old what is in the file may be, if anything has changed since.
+const AGE: Duration = Duration::from_secs(1);
 
 /// Keeps a sandbox's state in a file. Dropping this writes it a last time.
 #[derive(Debug)]
@@ -32,12 +32,15 @@ impl Keeper {
         let (mut version, state) = desk.enter(|exchange, _| (exchange.version(), exchange.keep()));
         state.save(&path).map_err(|source| SandboxError::WriteState { path: path.clone(), source })?;
         drop(state);
+        let mut took = began.elapsed();
         let end = Arc::new(End::default());
         let told = Arc::clone(&end);
         let work = move || {
             let mut over = false;
             while !over {
-                over = told.wait(PERIOD.saturating_sub(began.elapsed()));
+                // What is in the file stays there until the next copy is written: if that takes as long as the last did,
+                // until its time is up. A disk too slow for that is left half of the time.
+                over = told.wait(AGE.saturating_sub(began.elapsed() + took.min(AGE / 2)));
                 began = Instant::now();
                 // No more than the copying holds the exchange up.
                 let changed = desk.enter(|exchange, _| {
@@ -50,6 +53,7 @@ impl Keeper {
                     // A full disk, say: the last state stays, and the next second tries again.
                     Err(e) => log::error!("writing the sandbox's state to {}: {e}", path.display()),
                 }
+                took = began.elapsed();
             }
         };
         let thread = thread::Builder::new().name("sandbox-state".to_owned()).spawn(work);

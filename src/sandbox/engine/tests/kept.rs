@@ -43,9 +43,9 @@ fn lively() -> Floor {
 
 #[test]
 fn an_engine_restored_is_kept_as_the_same_again() {
-    let floor = lively();
+    let mut floor = lively();
     let kept = floor.engine.keep(&[floor.alice.user]);
-    let (engine, users) = restored(&kept).unwrap();
+    let (mut engine, users) = restored(&kept).unwrap();
     assert_eq!(engine.keep(&users), kept);
     for name in ["BTC", "USDT"] {
         assert_eq!(engine.supply(asset(name)), floor.engine.supply(asset(name)));
@@ -78,8 +78,27 @@ fn orders_keep_their_turn() {
 }
 
 #[test]
+fn what_is_kept_again_and_again_is_what_there_is() {
+    let mut floor = Floor::new();
+    let user = floor.engine.add_user(UserSettings { closed_orders: 5, ..UserSettings::default() });
+    floor.engine.deposit(user.cash(), asset("USDT"), dec("1000"), 0).unwrap();
+    // Fewer than are remembered, as many, and more at once.
+    for ends in [0, 2, 0, 2, 3, 1, 9, 0] {
+        for _ in 0..ends {
+            let (id, _) = floor.place(user.cash(), "buy 0.1 @ 90");
+            floor.cancel(user.cash(), id).unwrap();
+        }
+        let kept = serde_json::to_value(floor.engine.keep(&[floor.alice.user, user])).unwrap();
+        let ended = kept["users"][1]["cash"]["ended"].as_array().unwrap();
+        let ids = ended.iter().map(|order| order["id"].as_str().unwrap());
+        assert!(ids.eq(floor.engine.closed_orders(user.cash()).map(|order| order.id.as_str())), "{ended:?}");
+        assert!(ended.iter().all(|order| order["account"]["user"] == 1));
+    }
+}
+
+#[test]
 fn what_does_not_add_up_is_refused() {
-    let floor = lively();
+    let mut floor = lively();
     let text = serde_json::to_string(&floor.engine.keep(&[floor.alice.user])).unwrap();
     for (from, to) in [
         (r#""supply":"200""#, r#""supply":"99""#),
