@@ -263,7 +263,7 @@ impl Process {
     /// Of when the states are that it began to write, once it has ended.
     fn begun(&mut self) -> Vec<u64> {
         let lines = (&mut self.log).lines().map(Result::unwrap);
-        lines.map(|line| line.rsplit_once(" state of ").expect(&line).1.parse().unwrap()).collect()
+        lines.map(|line| line.rsplit_once(" state of ").unwrap().1.parse().unwrap()).collect()
     }
 }
 
