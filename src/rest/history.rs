@@ -16,7 +16,8 @@ use crate::symbol::Symbol;
 const MAX_RECORDS: u32 = 1000;
 
 impl Account {
-    /// Orders of late, open and done: `GET /G/api/pro/v1/AC/order/hist/current`.
+    /// Orders that ended of late: `GET /G/api/pro/v1/AC/order/hist/current`. Whether open ones are among them the reference
+    /// does not say; the sandbox leaves them out.
     ///
     /// # Errors
     /// As all calls: see [`Account`]; [`Error::InvalidInput`](crate::Error::InvalidInput) for `n` of 0.
