@@ -1,11 +1,11 @@
 //! The client: one exchange, its settings and its connections, shared by every handle made of it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::clock::Clock;
-use crate::config::{ClientBuilder, Endpoint, RestConfig};
+use crate::config::{ClientBuilder, Endpoint, Private, RestConfig};
 use crate::credentials::Credentials;
 use crate::error::{InvalidInput, Result};
 use crate::rest::{Account, ClockSetting, Details, Identities, Market, Transport, Wallet};
@@ -32,7 +32,8 @@ struct Shared {
     settings: ClientBuilder,
     #[cfg(feature = "rustls")]
     tls: Arc<rustls::ClientConfig>,
-    transport: Transport,
+    /// Made for the first REST call: a program that makes none is linked without it.
+    transport: OnceLock<Transport>,
     identities: Identities,
     rules: LoadedRules,
     clock: Clock,
@@ -55,11 +56,12 @@ impl Client {
     }
 
     pub(crate) fn new(settings: ClientBuilder) -> Result<Self> {
+        Transport::check(&settings)?;
         let clock = Clock::default();
         let shared = Shared {
             #[cfg(feature = "rustls")]
             tls: crate::tls::client_config(&settings.roots)?,
-            transport: Transport::new(&settings)?,
+            transport: OnceLock::new(),
             identities: Identities::default(),
             rules: LoadedRules::default(),
             clock_setting: ClockSetting::default(),
@@ -112,10 +114,11 @@ impl Client {
 
     /// Who a stream is for, and the account group.
     pub(crate) fn stream_identity(&self, way: Authentication, ready_ack: bool) -> Result<(StreamIdentity, u32)> {
-        let credentials = self.shared.settings.credentials.clone();
-        let credentials = credentials.ok_or_else(|| InvalidInput::new("credentials", "the client has none"))?;
-        let group = self.identity()?.group;
-        Ok((StreamIdentity::new(credentials, way, ready_ack, self.clock().ahead()), group))
+        let private = self.shared.settings.private.as_ref();
+        let Private { credentials, account_group } =
+            private.ok_or_else(|| InvalidInput::new("credentials", "the client has none"))?;
+        let group = account_group(self)?;
+        Ok((StreamIdentity::new(Arc::clone(credentials), way, ready_ack, self.clock().ahead()), group))
     }
 
     /// What the client's streams share.
@@ -124,11 +127,11 @@ impl Client {
     }
 
     pub(crate) fn transport(&self) -> &Transport {
-        &self.shared.transport
+        self.shared.transport.get_or_init(|| Transport::new(&self.shared.settings))
     }
 
     pub(crate) fn credentials(&self) -> Option<&Credentials> {
-        self.shared.settings.credentials.as_deref()
+        self.shared.settings.private.as_ref().map(|private| &*private.credentials)
     }
 
     pub(crate) fn identities(&self) -> &Identities {

@@ -1,6 +1,7 @@
 //! What a client is set to: which exchange it speaks to, its time-outs and its bounds.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,13 +151,27 @@ pub enum WhenLimited {
     Ignore,
 }
 
+/// What makes a client more than a public one. How its streams ask REST for the account group is named here, with the
+/// credentials, and nowhere else: a program that gives none, and calls nothing of REST, is linked without REST.
+#[derive(Clone)]
+pub(crate) struct Private {
+    pub(crate) credentials: Arc<Credentials>,
+    pub(crate) account_group: fn(&Client) -> Result<u32>,
+}
+
+impl fmt::Debug for Private {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.credentials.fmt(f)
+    }
+}
+
 /// Settings of a [`Client`], made by [`Client::builder`].
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct ClientBuilder {
     pub(crate) endpoint: Endpoint,
     pub(crate) user_agent: String,
-    pub(crate) credentials: Option<Arc<Credentials>>,
+    pub(crate) private: Option<Private>,
     plaintext_credentials: bool,
     #[cfg(feature = "rustls")]
     pub(crate) roots: Roots,
@@ -168,7 +183,7 @@ impl ClientBuilder {
         Self {
             endpoint,
             user_agent: concat!("bitmax-rs/", env!("CARGO_PKG_VERSION")).to_owned(),
-            credentials: None,
+            private: None,
             plaintext_credentials: false,
             #[cfg(feature = "rustls")]
             roots: Roots::default(),
@@ -188,7 +203,8 @@ impl ClientBuilder {
 
     /// The key and the secret that private calls are signed with. Defaults to none: only public data can be had.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
-        self.credentials = Some(Arc::new(credentials));
+        let credentials = Arc::new(credentials);
+        self.private = Some(Private { credentials, account_group: Client::account_group });
         self
     }
 
@@ -314,7 +330,7 @@ impl ClientBuilder {
                 if !cfg!(feature = "rustls") {
                     return Err(InvalidInput::new(field, format!("{url} needs the feature rustls")).into());
                 }
-            } else if self.credentials.is_some() && !self.plaintext_credentials && !is_loopback(url) {
+            } else if self.private.is_some() && !self.plaintext_credentials && !is_loopback(url) {
                 let reason = format!("they would go to {url} in plain text, which has to be allowed by name");
                 return Err(InvalidInput::new("credentials", reason).into());
             }

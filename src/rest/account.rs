@@ -66,6 +66,11 @@ impl Client {
         Ok(Account { identity: Arc::clone(self.identity()?), client: self.clone(), category })
     }
 
+    /// The account group, from `info` the first time.
+    pub(crate) fn account_group(&self) -> Result<u32> {
+        Ok(self.identity()?.group)
+    }
+
     /// Account group and UID, from `info` the first time.
     pub(crate) fn identity(&self) -> Result<&Arc<Identity>> {
         let identities = self.identities();

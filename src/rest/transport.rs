@@ -91,9 +91,14 @@ impl fmt::Debug for Transport {
 }
 
 impl Transport {
-    pub(crate) fn new(settings: &ClientBuilder) -> Result<Self> {
+    /// Whether connections can be had with these settings.
+    pub(crate) fn check(settings: &ClientBuilder) -> Result<(), InvalidInput> {
         let url = settings.endpoint.rest();
-        url.parse::<Uri>().map_err(|e| InvalidInput::new("rest", format!("{url:?}: {e}")))?;
+        url.parse::<Uri>().map(drop).map_err(|e| InvalidInput::new("rest", format!("{url:?}: {e}")))
+    }
+
+    pub(crate) fn new(settings: &ClientBuilder) -> Self {
+        let url = settings.endpoint.rest();
         let config = settings.rest.clone();
 
         let agent = Agent::config_builder()
@@ -122,7 +127,7 @@ impl Transport {
             )
         };
 
-        Ok(Self { agent: Agent::with_parts(agent.build(), connector, Names::default()), config })
+        Self { agent: Agent::with_parts(agent.build(), connector, Names::default()), config }
     }
 
     /// Sends a request and reads the answer, whatever its status.
@@ -247,7 +252,7 @@ mod tests {
     use crate::config::Endpoint;
 
     fn transport(url: &str) -> Transport {
-        Transport::new(&Client::builder(Endpoint::new(url, "ws://127.0.0.1:1").unwrap())).unwrap()
+        Transport::new(&Client::builder(Endpoint::new(url, "ws://127.0.0.1:1").unwrap()))
     }
 
     /// The request as it arrives, in lower case.

@@ -16,8 +16,26 @@ use crate::credentials::Credentials;
 use crate::error::{Error, Phase};
 use crate::recording::{Entry, Recording, What};
 
+/// What there is next of a recording, waited for no longer than that: [`Playback::next`].
+pub(crate) type Next = Box<dyn FnMut(Option<Duration>) -> Result<Arrival, RecvTimeoutError> + Send>;
+
+/// [`play`].
+pub(crate) type Play = fn(Recording, Option<f64>, SessionConfig, Vec<Topic>, Option<Tap>) -> (Next, Remote);
+
+/// Plays a recording: `times` is how many times as fast as recorded; as fast as it is read if nothing is said.
+pub(crate) fn play(
+    recording: Recording,
+    times: Option<f64>,
+    config: SessionConfig,
+    topics: Vec<Topic>,
+    tap: Option<Tap>,
+) -> (Next, Remote) {
+    let (mut playback, remote) = Playback::new(recording, times, config, topics, tap);
+    (Box::new(move |patience| playback.next(patience)), remote)
+}
+
 /// A recording that is played.
-pub(crate) struct Playback {
+struct Playback {
     recording: Recording,
     /// The first entry that is not played.
     next: usize,
@@ -47,8 +65,7 @@ struct Player {
 }
 
 impl Playback {
-    /// `times` is how many times as fast as recorded it is played; as fast as it is read if nothing is said.
-    pub(crate) fn new(
+    fn new(
         recording: Recording,
         times: Option<f64>,
         config: SessionConfig,
@@ -79,20 +96,11 @@ impl Playback {
         (Self { recording, next: 0, player, commands: Some(commands), pace }, remote)
     }
 
-    /// As [`next`](Self::next), but gives events alone.
-    pub(crate) fn event(&mut self, patience: Option<Duration>) -> Result<Event, RecvTimeoutError> {
-        loop {
-            if let Arrival::Event(event) = self.next(patience)? {
-                return Ok(event);
-            }
-        }
-    }
-
     /// Plays until there is something, and gives it, but waits no longer than that for its time to come.
     ///
     /// # Errors
     /// `Timeout` when its time does not come so soon; `Disconnected` after the last event.
-    pub(crate) fn next(&mut self, patience: Option<Duration>) -> Result<Arrival, RecvTimeoutError> {
+    fn next(&mut self, patience: Option<Duration>) -> Result<Arrival, RecvTimeoutError> {
         let until = self.pace.as_ref().and(patience).map(|patience| Instant::now() + patience);
         loop {
             let Some(commands) = &self.commands else { return Err(RecvTimeoutError::Disconnected) };

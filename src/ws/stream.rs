@@ -13,7 +13,7 @@ use super::channel::{Channel, Topic};
 use super::event::Event;
 use super::limits::MessageLimits;
 use super::queue::{Arrival, EventReceiver};
-use super::replay::Playback;
+use super::replay::{Next, Play, play};
 use super::session::{Authentication, Command, SessionConfig};
 use super::socket::{self, Remote, Running, Settings};
 use super::stats::StreamStats;
@@ -39,7 +39,8 @@ pub struct StreamBuilder {
     max_queued: usize,
     tap: Option<Tap>,
     resolve: socket::Resolve,
-    replay: Option<Recording>,
+    /// What is played, and by what: a program that plays nothing is linked without it.
+    replay: Option<(Recording, Play)>,
     /// How many times as fast as recorded.
     replay_speed: Option<f64>,
 }
@@ -230,7 +231,7 @@ impl StreamBuilder {
     /// The [tap](Self::tap) is shown each text. Of the [statistics](StreamHandle::stats) messages, bytes and reconnections
     /// are counted.
     pub fn replay(mut self, recording: &Recording) -> Self {
-        self.replay = Some(recording.clone());
+        self.replay = Some((recording.clone(), play));
         self
     }
 
@@ -290,8 +291,8 @@ impl StreamBuilder {
             None if self.ready_ack || topics.iter().any(Topic::is_private) => Some(Authentication::default()),
             way => way,
         };
-        if let Some(recording) = self.replay {
-            let (playback, remote) = Playback::new(recording, self.replay_speed, self.session, topics, self.tap);
+        if let Some((recording, play)) = self.replay {
+            let (next, remote) = play(recording, self.replay_speed, self.session, topics, self.tap);
             let handle = StreamHandle {
                 remote,
                 client: self.client,
@@ -300,10 +301,7 @@ impl StreamBuilder {
                 wait_when_limited: self.wait_when_limited,
                 books: Handles::default(),
             };
-            return Ok((
-                Stream { events: Events::Replay(Box::new(RefCell::new(playback))), handle, thread: None },
-                None,
-            ));
+            return Ok((Stream { events: Events::Replay(RefCell::new(next)), handle, thread: None }, None));
         }
         let (identity, group) = match way {
             Some(way) => {
@@ -378,7 +376,7 @@ enum Events {
     /// From the thread that owns the socket.
     Live(EventReceiver),
     /// From a recording, which is played by whoever reads.
-    Replay(Box<RefCell<Playback>>),
+    Replay(RefCell<Next>),
 }
 
 impl Stream {
@@ -389,7 +387,7 @@ impl Stream {
     pub fn recv(&self) -> Result<Event, RecvError> {
         match &self.events {
             Events::Live(events) => events.recv(),
-            Events::Replay(playback) => playback.borrow_mut().event(None).map_err(|_| RecvError),
+            Events::Replay(next) => replayed(next, None).map_err(|_| RecvError),
         }
     }
 
@@ -400,7 +398,7 @@ impl Stream {
     pub fn try_recv(&self) -> Result<Event, TryRecvError> {
         match &self.events {
             Events::Live(events) => events.try_recv(),
-            Events::Replay(playback) => playback.borrow_mut().event(Some(Duration::ZERO)).map_err(|e| match e {
+            Events::Replay(next) => replayed(next, Some(Duration::ZERO)).map_err(|e| match e {
                 RecvTimeoutError::Timeout => TryRecvError::Empty,
                 RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
             }),
@@ -414,7 +412,7 @@ impl Stream {
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
         match &self.events {
             Events::Live(events) => events.recv_timeout(timeout),
-            Events::Replay(playback) => playback.borrow_mut().event(Some(timeout)),
+            Events::Replay(next) => replayed(next, Some(timeout)),
         }
     }
 
@@ -422,7 +420,7 @@ impl Stream {
     pub(crate) fn recv_arrival(&self, timeout: Option<Duration>) -> Result<Arrival, RecvTimeoutError> {
         match &self.events {
             Events::Live(events) => events.recv_arrival(timeout),
-            Events::Replay(playback) => playback.borrow_mut().next(timeout),
+            Events::Replay(next) => next.borrow_mut()(timeout),
         }
     }
 
@@ -434,6 +432,15 @@ impl Stream {
     /// The stream's other side, for any thread: it subscribes, asks and closes.
     pub fn handle(&self) -> StreamHandle {
         self.handle.clone()
+    }
+}
+
+/// The next event of a recording.
+fn replayed(next: &RefCell<Next>, patience: Option<Duration>) -> Result<Event, RecvTimeoutError> {
+    loop {
+        if let Arrival::Event(event) = next.borrow_mut()(patience)? {
+            return Ok(event);
+        }
     }
 }
 
