@@ -117,7 +117,9 @@ fn typed(text: &str) -> Result<f64, Box<dyn Error>> {
     let stream = client.stream().authenticate(Authentication::Header).connect()?;
     while !matches!(stream.recv()?, Event::Connected { .. }) {}
     counted(&more, || match stream.recv()? {
-        Event::Bbo(_) | Event::Trades(_) | Event::Depth(_) | Event::Bar(_) | Event::Order(_) | Event::Balance(_) => Ok(()),
+        Event::Bbo(_) | Event::Trades(_) | Event::Depth(_) | Event::Bar(_) | Event::Order(_) | Event::Balance(_) => {
+            Ok(())
+        }
         other => Err(format!("{other:?}").into()),
     })
 }
