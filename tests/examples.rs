@@ -168,6 +168,22 @@ fn reconnect_mends_each_fault() {
 }
 
 #[test]
+fn record_replay_hears_the_same_three_times() {
+    let kept = file("session.jsonl");
+    let out = run("record_replay", &["--seconds", "2", "--keep", kept.to_str().unwrap()]);
+    in_order(&out, &["recorded: ", " 0 missed\n", "live", "bbo", "depth", "trades", "best bid", "the same events"]);
+    let row = |name: &str| {
+        let line = out.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().rev().take(3).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for name in ["bbo", "depth", "best bid"] {
+        let cells = row(name);
+        assert!(cells.iter().all(|cell| *cell == cells[0] && cell != "0" && cell != "-"), "{out}");
+    }
+    assert!(bitmax::Recording::open(kept).unwrap().duration() >= Duration::from_secs(1));
+}
+
+#[test]
 fn market_maker_leaves_nothing_on_the_book() {
     let svg = file("maker.svg");
     let args = ["--seconds", "6", "--speed", "5", "--svg", svg.to_str().unwrap()];
