@@ -26,14 +26,12 @@ mod tally;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bitmax::sandbox::{Sandbox, Speed, UserOptions};
-use bitmax::{Channel, Client, Decimal, Symbol};
+use bitmax::{Client, Decimal, Symbol};
 use clap::Parser;
-use maker::{ACCOUNT, Maker};
+use maker::{ACCOUNT, Maker, TO_STOP};
 use quotes::Quoting;
 use screen::Screen;
 use status::Status;
@@ -78,18 +76,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     if options.half_spread <= Decimal::ZERO || options.size <= Decimal::ZERO || options.max_position <= Decimal::ZERO {
         return Err("spread, size and position are more than zero".into());
     }
-    // The kill switch.
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
-
     let sandbox = Sandbox::builder().seed(options.seed).speed(Speed::Times(options.speed)).start()?;
     let user = sandbox.add_user(UserOptions::new().vip(10, 10));
     user.fund(ACCOUNT, options.symbol.base(), options.max_position + options.size)?;
     user.fund(ACCOUNT, options.symbol.quote().ok_or("no pair")?, 100_000)?;
     let client = Client::builder(sandbox.endpoint()).credentials(user.credentials()).build()?;
-    let account = client.account(ACCOUNT)?;
-    let rules = account.load_rules()?;
+    let rules = client.account(ACCOUNT)?.load_rules()?;
     let product = rules.product(options.symbol).ok_or("no such product")?;
     let quoting = Quoting {
         half_spread: options.half_spread / Decimal::from(10_000),
@@ -99,24 +91,30 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         lot_size: product.lot_size,
         min_notional: product.min_notional,
     };
-    let channels = [Channel::bbo([options.symbol]), Channel::orders(ACCOUNT)];
-    let stream = channels.into_iter().fold(client.stream(), bitmax::StreamBuilder::subscribe).connect()?;
+    let mut maker = Maker::new(&client, options.symbol, quoting)?;
+    // For every way out of here, a panic too.
+    let guard = maker.handle().cancel_on_drop(TO_STOP);
+    // The kill switch: in a thread of its own, whatever the strategy is doing.
+    let handle = maker.handle();
+    ctrlc::set_handler(move || drop(handle.stop(TO_STOP)))?;
 
-    let mut maker = Maker::new(account, stream, options.symbol, quoting)?;
     let mut status = Status { seconds: options.seconds, max_loss: options.max_loss, course: Vec::new() };
     println!("quoting {} for {} s; Ctrl-C ends it\n", options.symbol, options.seconds);
     let mut screen = Screen::new();
     let begun = Instant::now();
-    let ended = run(&mut maker, &mut status, &mut screen, begun, &stop);
+    let ended = run(&mut maker, &mut status, &mut screen, begun);
     let ran = begun.elapsed();
     // Whatever happened: no order outlives the program.
-    let left = maker.withdraw()?;
+    let stopped = maker.stop();
+    if stopped.is_clean() {
+        guard.keep();
+    }
     let why = ended?;
     if let Some(file) = options.svg {
         std::fs::write(file, picture::svg(&status.lines(&maker, ran, 80), 80))?;
     }
-    println!("{}", status.report(&maker, ran, why, left));
-    Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!("{}", status.report(&maker, ran, why, &stopped));
+    Ok(if stopped.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Quotes until the time is over, the loss is too great, or somebody says so; which of them it was.
@@ -125,20 +123,18 @@ fn run(
     status: &mut Status,
     screen: &mut Screen,
     begun: Instant,
-    stop: &AtomicBool,
 ) -> Result<&'static str, Box<dyn Error>> {
     let mut sampled = None;
     loop {
-        maker.hear(Instant::now() + STEP)?;
+        if !maker.hear(Instant::now() + STEP)? {
+            return Ok("interrupted");
+        }
         let ran = begun.elapsed();
         let profit = maker.tally.profit(maker.mid);
         if sampled.replace(ran.as_secs()) != Some(ran.as_secs()) {
             status.course.push(profit);
         }
         screen.draw(status.lines(maker, ran, screen.size().0))?;
-        if stop.load(Ordering::Relaxed) {
-            return Ok("interrupted");
-        }
         if profit < -status.max_loss {
             return Ok("the greatest loss");
         }

@@ -1,31 +1,31 @@
-//! The strategy at work: it hears of the market and of its orders, and keeps its quotes where they should be.
+//! The strategy at work: it looks at the market and at its account, and keeps its quotes where they should be.
 //!
-//! Each side has one order at most. A quote that is in the wrong place is cancelled, and the next one is placed only
-//! when the exchange has said what became of it: so no more can ever trade than the position has room for.
+//! What it has and what it has on the book it asks of a [`Tracker`], which knows an order from the moment it is sent until
+//! it has certainly ended. A side is quoted anew only when nothing of it is left: so no more can ever trade than the position
+//! has room for, whatever is lost on the way.
 
 use std::error::Error as StdError;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use bitmax::model::{AccountCategory, OrderState, OrderStatus, Side};
-use bitmax::{Account, CancelOrder, Decimal, Error, Event, NewOrder, OrderId, Stream, Symbol};
+use bitmax::model::{AccountCategory, Bbo, Side};
+use bitmax::{
+    Account, AccountSnapshot, Book, Client, CloseReason, Decimal, Error, Event, NewOrder, OrderStage, Stopped, Stream,
+    Symbol, TrackedOrder, Tracker, TrackerEvent, TrackerHandle,
+};
 
 use crate::quotes::{Quote, Quoting};
 use crate::tally::{Fill, Tally};
 
 pub(crate) const ACCOUNT: AccountCategory = AccountCategory::Cash;
+/// How long the market and the account may take to be known, at the beginning.
+const TO_START: Duration = Duration::from_secs(20);
+/// How long one cancel may take to be acknowledged.
+const TO_ANSWER: Duration = Duration::from_secs(2);
 /// A market that has said nothing for so long is not quoted on.
 const STALE_AFTER: Duration = Duration::from_secs(5);
 /// How long the quotes may take to be gone, at the end.
-const TO_WITHDRAW: Duration = Duration::from_secs(20);
-
-/// An order on the book, or on its way there or from there.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Resting {
-    pub(crate) id: OrderId,
-    pub(crate) quote: Quote,
-    cancelling: bool,
-}
+pub(crate) const TO_STOP: Duration = Duration::from_secs(20);
 
 /// How often what was done.
 #[derive(Debug, Default)]
@@ -40,187 +40,158 @@ pub(crate) struct Counts {
 pub(crate) struct Maker {
     pub(crate) symbol: Symbol,
     pub(crate) quoting: Quoting,
+    /// By REST, for when there is no stream.
     account: Account,
-    stream: Stream,
-    /// The best bid and ask, and when they came.
-    best: Option<([Decimal; 2], Instant)>,
-    /// Bid and ask.
-    pub(crate) resting: [Option<Resting>; 2],
-    /// Whether what is known of orders and balances is all there is.
-    is_certain: bool,
+    tracker: Tracker,
+    /// Keeps the book.
+    _market: Stream,
+    book: Book,
+    /// When the book last changed.
+    changed: Instant,
+    /// The middle that was last known.
+    pub(crate) mid: Decimal,
+    /// What there is of orders and balances.
+    now: AccountSnapshot,
     pub(crate) tally: Tally,
     pub(crate) counts: Counts,
-    /// The latest, newest last.
+    /// Newest last.
     pub(crate) fills: Vec<Fill>,
-    /// The last middle that was known.
-    pub(crate) mid: Decimal,
 }
 
 impl Maker {
-    pub(crate) fn new(account: Account, stream: Stream, symbol: Symbol, quoting: Quoting) -> Result<Self, Error> {
-        let have = balances(&account, symbol)?;
-        Ok(Self {
+    pub(crate) fn new(client: &Client, symbol: Symbol, quoting: Quoting) -> Result<Self, Box<dyn StdError>> {
+        let account = client.account(ACCOUNT)?;
+        let market = client.stream().connect()?;
+        let mut book = market.book(symbol)?;
+        let tracker = client.stream().request_timeout(TO_ANSWER).track(ACCOUNT)?;
+        if !tracker.wait_live(TO_START) || !book.wait_live(TO_START)? {
+            return Err("the market and the account could not be had in time".into());
+        }
+        let now = tracker.snapshot();
+        let mut maker = Self {
             symbol,
             quoting,
             account,
-            stream,
-            best: None,
-            resting: [None; 2],
-            is_certain: true,
-            tally: Tally::new(symbol, have),
+            tracker,
+            _market: market,
+            book,
+            changed: Instant::now(),
+            mid: Decimal::ZERO,
+            tally: Tally::new(symbol, &now),
+            now,
             counts: Counts::default(),
             fills: Vec::new(),
-            mid: Decimal::ZERO,
-        })
-    }
-
-    /// Hears what happens until then, and no longer, however much there is to hear.
-    pub(crate) fn hear(&mut self, until: Instant) -> Result<(), Box<dyn StdError>> {
-        loop {
-            if Instant::now() >= until {
-                return Ok(());
-            }
-            match self.stream.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(event) => self.see(event)?,
-                Err(RecvTimeoutError::Timeout) => return Ok(()),
-                Err(RecvTimeoutError::Disconnected) => return Err("the stream has ended".into()),
-            }
-        }
-    }
-
-    fn see(&mut self, event: Event) -> Result<(), Box<dyn StdError>> {
-        match event {
-            Event::Bbo(bbo) => {
-                if let (Some(bid), Some(ask)) = (bbo.bid, bbo.ask) {
-                    self.best = Some(([bid.price, ask.price], Instant::now()));
-                    self.mid = (bid.price + ask.price) / Decimal::TWO;
-                    self.tally.mark(self.mid);
-                }
-            }
-            Event::Order(update) if update.data.data.symbol == self.symbol => self.see_order(&update.data.data),
-            Event::Disconnected(_) => {
-                self.counts.outages += 1;
-                self.best = None;
-                self.is_certain = false;
-            }
-            Event::Closed(reason) => return Err(format!("the stream has ended: {reason:?}").into()),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn see_order(&mut self, order: &OrderState) {
-        if let Some(fill) = self.tally.see(order) {
-            self.fills.push(fill);
-        }
-        let of_it = |resting: &Option<Resting>| resting.is_some_and(|resting| resting.id == order.order_id);
-        let Some(side) = self.resting.iter_mut().find(|side| of_it(side)) else { return };
-        match order.status {
-            OrderStatus::Filled => *side = None,
-            OrderStatus::Canceled => {
-                *side = None;
-                self.counts.cancelled += 1;
-            }
-            OrderStatus::Rejected => {
-                *side = None;
-                self.counts.rejected += 1;
-            }
-            _ => {}
-        }
-    }
-
-    /// Brings the quotes to where they should be.
-    pub(crate) fn quote(&mut self) -> Result<(), Error> {
-        if !self.is_certain && !self.make_certain()? {
-            return Ok(());
-        }
-        let fresh = self.best.filter(|(_, at)| at.elapsed() < STALE_AFTER);
-        let wanted = match fresh {
-            Some(_) => self.quoting.quotes(self.mid, self.tally.position()),
-            None => [None; 2],
         };
-        for (n, (side, wanted)) in [Side::Buy, Side::Sell].into_iter().zip(wanted).enumerate() {
-            let Some(resting) = self.resting.get(n).copied() else { continue };
-            let result = match (resting, wanted) {
-                (None, Some(quote)) => self.place(n, side, quote),
-                (Some(resting), Some(quote)) if !self.quoting.is_stale(resting.quote.price, quote.price) => Ok(()),
-                (Some(resting), _) if !resting.cancelling => self.cancel(n, resting),
-                _ => Ok(()),
-            };
-            match result {
-                Ok(()) => {}
-                // Nothing was sent: the next time, then.
-                Err(Error::NotReady(_) | Error::RateLimited { .. }) => {}
-                // It may have happened or not, and orders are not told of again: ask.
-                Err(Error::Timeout(_) | Error::ConnectionLost) => self.is_certain = false,
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(())
+        maker.look()?;
+        Ok(maker)
     }
 
-    fn place(&mut self, n: usize, side: Side, quote: Quote) -> Result<(), Error> {
-        let order = NewOrder::limit(self.symbol, side, quote.size, quote.price)?.post_only();
-        match self.stream.place(ACCOUNT, &order) {
-            Ok(answer) => {
-                self.counts.placed += 1;
-                let resting = answer.info.order_id().map(|id| Resting { id, quote, cancelling: false });
-                if let Some(side) = self.resting.get_mut(n) {
-                    *side = resting;
-                }
-                Ok(())
-            }
-            Err(Error::Refused(refusal)) => {
-                log::info!("not placed: {refusal}");
-                self.counts.rejected += 1;
-                Ok(())
-            }
-            Err(e) => Err(e),
-        }
+    /// The tracker's other side: to stop by, from any thread.
+    pub(crate) fn handle(&self) -> TrackerHandle {
+        self.tracker.handle()
     }
 
-    fn cancel(&mut self, n: usize, resting: Resting) -> Result<(), Error> {
-        match self.stream.cancel(ACCOUNT, &CancelOrder::new(resting.id, self.symbol)?) {
-            // What has become of it is told by its messages.
-            Ok(_) | Err(Error::Refused(_)) => {
-                if let Some(Some(side)) = self.resting.get_mut(n) {
-                    side.cancelling = true;
-                }
-                Ok(())
-            }
-            Err(e) => Err(e),
-        }
+    /// The orders of a side that may trade, those in doubt among them.
+    pub(crate) fn resting(&self, side: Side) -> impl Iterator<Item = &TrackedOrder> {
+        self.now.orders.iter().filter(move |order| order.symbol == self.symbol && order.side.as_ref() == Some(&side))
     }
 
-    /// After something may have been missed: no orders, and the balances as they are. Whether it is so by now.
-    fn make_certain(&mut self) -> Result<bool, Error> {
-        self.account.cancel_all(Some(self.symbol))?;
-        if !self.account.open_orders(Some(self.symbol))?.is_empty() {
-            return Ok(false);
+    /// Hears what becomes of the orders until then, and looks at market and account as they are. Whether it goes on:
+    /// nobody has stopped it.
+    pub(crate) fn hear(&mut self, until: Instant) -> Result<bool, Box<dyn StdError>> {
+        while Instant::now() < until {
+            match self.tracker.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(TrackerEvent::Closed(CloseReason::Requested)) => return Ok(false),
+                Ok(TrackerEvent::Closed(reason)) => return Err(format!("the stream has ended: {reason:?}").into()),
+                Ok(event) => self.see(event),
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return Ok(false),
+            }
         }
-        self.resting = [None; 2];
-        self.tally.set_balances(balances(&self.account, self.symbol)?);
-        self.is_certain = true;
+        self.look()?;
         Ok(true)
     }
 
-    /// Takes every quote from the book, by REST, so that it needs no stream; how many are left there.
-    pub(crate) fn withdraw(&mut self) -> Result<usize, Error> {
-        let end = Instant::now() + TO_WITHDRAW;
-        loop {
-            self.account.cancel_all(Some(self.symbol))?;
-            let open = self.account.open_orders(Some(self.symbol))?.len();
-            if open == 0 || Instant::now() > end {
-                self.tally.set_balances(balances(&self.account, self.symbol)?);
-                return Ok(open);
+    fn see(&mut self, event: TrackerEvent) {
+        match event {
+            TrackerEvent::Order(transition) if transition.order.symbol == self.symbol => {
+                self.fills.extend(self.tally.see(&transition));
+                match transition.order.stage {
+                    OrderStage::Canceled => self.counts.cancelled += 1,
+                    OrderStage::Rejected | OrderStage::Unsent => self.counts.rejected += 1,
+                    _ => {}
+                }
             }
-            std::thread::sleep(Duration::from_millis(100));
+            TrackerEvent::Stream(event) if matches!(*event, Event::Disconnected(_)) => {
+                self.counts.outages += 1;
+                // What cannot be watched does not stay. What came of it is told when there is a connection again.
+                if let Err(e) = self.account.cancel_all(Some(self.symbol)) {
+                    log::warn!("quotes are left alone: {e}");
+                }
+            }
+            _ => {}
         }
     }
-}
 
-/// What the account has of the base and of the quote asset.
-fn balances(account: &Account, symbol: Symbol) -> Result<[Decimal; 2], Error> {
-    let of = |asset: &str| Ok::<_, Error>(account.balance(asset)?.map_or(Decimal::ZERO, |b| b.total_balance));
-    Ok([of(symbol.base())?, of(symbol.quote().unwrap_or_default())?])
+    fn look(&mut self) -> Result<(), Error> {
+        if self.book.wait(Duration::ZERO)? {
+            self.changed = Instant::now();
+        }
+        if let Some(Bbo { bid: Some(bid), ask: Some(ask), .. }) = self.book.bbo() {
+            self.mid = (bid.price + ask.price) / Decimal::TWO;
+        }
+        self.count();
+        Ok(())
+    }
+
+    fn count(&mut self) {
+        self.now = self.tracker.snapshot();
+        self.tally.mark(&self.now, self.mid);
+    }
+
+    /// Brings the quotes to where they should be: none, where the market is not known.
+    pub(crate) fn quote(&mut self) -> Result<(), Error> {
+        if !self.now.live {
+            return Ok(());
+        }
+        let is_known = self.book.is_live() && self.changed.elapsed() < STALE_AFTER;
+        let wanted = if is_known { self.quoting.quotes(self.mid, self.tally.position()) } else { [None; 2] };
+        for (side, wanted) in [Side::Buy, Side::Sell].into_iter().zip(wanted) {
+            match self.requote(&side, wanted) {
+                // It has ended meanwhile, or all is being stopped.
+                Err(Error::Refused(_) | Error::Closed) => {}
+                // Not sent, or nobody knows what came of it: the tracker finds out.
+                Err(e) if e.is_retryable() => log::info!("{e}"),
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+
+    fn requote(&mut self, side: &Side, wanted: Option<Quote>) -> Result<(), Error> {
+        let resting: Vec<TrackedOrder> = self.resting(side.clone()).cloned().collect();
+        let in_place = |price| wanted.is_some_and(|quote| !self.quoting.is_stale(price, quote.price));
+        for order in resting.iter().filter(|order| order.stage.is_open() && !order.price.is_some_and(in_place)) {
+            self.tracker.cancel(order.order_id)?;
+        }
+        if let Some(quote) = wanted.filter(|_| resting.is_empty()) {
+            let order = NewOrder::limit(self.symbol, side.clone(), quote.size, quote.price)?.post_only();
+            // Its answer is not waited for: the tracker tells what becomes of it.
+            drop(self.tracker.place_later(&order)?);
+            self.counts.placed += 1;
+        }
+        Ok(())
+    }
+
+    /// Takes every order from the book, and says what is left there by the exchange's own word. Nothing is placed
+    /// afterwards.
+    pub(crate) fn stop(&mut self) -> Stopped {
+        let stopped = self.tracker.stop(TO_STOP);
+        // What was told meanwhile.
+        while let Ok(event) = self.tracker.recv() {
+            self.see(event);
+        }
+        self.count();
+        stopped
+    }
 }

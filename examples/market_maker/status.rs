@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bitmax::Decimal;
 use bitmax::model::Side;
+use bitmax::{Decimal, Stopped};
 
 use crate::calendar::Moment;
 use crate::maker::Maker;
@@ -28,8 +28,11 @@ impl Status {
         let (tally, mid) = (&maker.tally, maker.mid);
         let (profit, quote) = (tally.profit(mid), maker.symbol.quote().unwrap_or_default());
         let clock = format!("{} of {} s", ran.as_secs().min(self.seconds), self.seconds);
-        let [bid, ask] = maker.resting.map(|resting| match resting {
-            Some(resting) => format!("{} × {}", resting.quote.price, resting.quote.size.normalize()),
+        let [bid, ask] = [Side::Buy, Side::Sell].map(|side| match maker.resting(side).next() {
+            Some(order) => {
+                let open = order.order_qty.unwrap_or_default() - order.cum_filled_qty;
+                format!("{} × {}", order.price.unwrap_or_default(), open.normalize())
+            }
             None => "-".to_owned(),
         });
         let position = format!("{:+} {}", tally.position().normalize(), maker.symbol.base());
@@ -62,7 +65,7 @@ impl Status {
     }
 
     /// What is said in the end.
-    pub(crate) fn report(&self, maker: &Maker, ran: Duration, why: &str, left: usize) -> String {
+    pub(crate) fn report(&self, maker: &Maker, ran: Duration, why: &str, stopped: &Stopped) -> String {
         let Maker { symbol, tally, counts, mid, .. } = maker;
         let (position, profit) = (tally.position(), tally.profit(*mid));
         let quote = symbol.quote().unwrap_or_default();
@@ -78,7 +81,10 @@ impl Status {
             format!("position  {:+} {}, worth {:+.2} {quote}", position.normalize(), symbol.base(), position * mid),
             format!("profit    {profit:+.2} {quote}; highest {:.2}, drawdown {:.2}", tally.highest, tally.drawdown),
             format!("orders    {} placed, {} cancelled, {} rejected", counts.placed, counts.cancelled, counts.rejected),
-            format!("left open {left}"),
+            match stopped.is_clean() {
+                true => "left open 0".to_owned(),
+                false => format!("left open {stopped}"),
+            },
         ]
         .join("\n")
     }

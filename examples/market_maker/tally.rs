@@ -1,10 +1,10 @@
-//! What came of it: fills, fees, position, profit and loss. From the account's own messages, so that fees are in it to
-//! the last digit.
+//! What came of it: fills, fees, position, profit and loss. Position and profit are from the account's balances, so that
+//! fees are in them to the last digit.
 
 use std::collections::HashMap;
 
-use bitmax::model::{OrderState, Side};
-use bitmax::{Decimal, OrderId, Symbol};
+use bitmax::model::Side;
+use bitmax::{AccountSnapshot, Asset, Decimal, OrderId, Symbol, Transition};
 
 /// Something of an order has traded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +38,8 @@ pub(crate) struct Tally {
     /// Base and quote asset at first, and now.
     start: [Decimal; 2],
     have: [Decimal; 2],
-    /// What has traded of each order, its worth and its fee.
-    known: HashMap<OrderId, [Decimal; 3]>,
+    /// What each order that has not ended has traded for so far, in the quote asset.
+    notionals: HashMap<OrderId, Decimal>,
     pub(crate) bought: Traded,
     pub(crate) sold: Traded,
     /// In the quote asset.
@@ -50,13 +50,14 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// `start`: what there is of the base and of the quote asset.
-    pub(crate) fn new(symbol: Symbol, start: [Decimal; 2]) -> Self {
+    /// Begins with what there is.
+    pub(crate) fn new(symbol: Symbol, now: &AccountSnapshot) -> Self {
+        let start = balances(symbol, now);
         Self {
             symbol,
             start,
             have: start,
-            known: HashMap::new(),
+            notionals: HashMap::new(),
             bought: Traded::default(),
             sold: Traded::default(),
             fees: Decimal::ZERO,
@@ -65,35 +66,25 @@ impl Tally {
         }
     }
 
-    /// What the exchange says that there is, when messages may have been missed.
-    pub(crate) fn set_balances(&mut self, have: [Decimal; 2]) {
-        self.have = have;
-    }
-
-    /// What the exchange says of an order; the fill, if something has traded since it last did.
-    pub(crate) fn see(&mut self, order: &OrderState) -> Option<Fill> {
-        if let (Some(base), Some(quote)) = (order.base_total, order.quote_total) {
-            self.have = [base, quote];
-        }
-        let filled = order.cum_filled_qty.unwrap_or_default();
+    /// Counts what has traded of an order: the fill, if anything has.
+    pub(crate) fn see(&mut self, transition: &Transition) -> Option<Fill> {
+        let order = &transition.order;
         let price = order.avg_px.unwrap_or_default();
-        let fee = match order.fee_asset {
-            Some(asset) if asset.as_str() == self.symbol.base() => order.cum_fee.unwrap_or_default() * price,
-            _ => order.cum_fee.unwrap_or_default(),
-        };
-        let now = [filled, filled * price, fee];
-        let before = self.known.insert(order.order_id, now).unwrap_or_default();
-        let [size, notional, fee] = [now[0] - before[0], now[1] - before[1], now[2] - before[2]];
-        self.fees += fee;
-        let side = order.side.clone()?;
-        if size <= Decimal::ZERO {
-            return None;
+        let notional = order.cum_filled_qty * price;
+        let before = self.notionals.insert(order.order_id, notional).unwrap_or_default();
+        if order.stage.is_ended() {
+            self.notionals.remove(&order.order_id);
         }
+        let fill = transition.fill?;
+        let fee = fill.fee.unwrap_or_default();
+        let is_base = order.fee_asset.is_some_and(|asset| asset.as_str() == self.symbol.base());
+        self.fees += if is_base { fee * price } else { fee };
+        let (side, size, notional) = (order.side.clone()?, fill.quantity, notional - before);
         let traded = if side == Side::Buy { &mut self.bought } else { &mut self.sold };
         traded.fills += 1;
         traded.size += size;
         traded.notional += notional;
-        Some(Fill { ts: order.ts, side, size, price: notional / size })
+        Some(Fill { ts: order.ts.unwrap_or_default(), side, size, price: notional.checked_div(size)? })
     }
 
     /// What was gained of the base asset; below zero: given away.
@@ -106,10 +97,20 @@ impl Tally {
         self.have[1] - self.start[1] + self.position() * mid
     }
 
-    /// Notes the profit at this price.
-    pub(crate) fn mark(&mut self, mid: Decimal) {
+    /// Takes what there is now, and notes the profit at this price.
+    pub(crate) fn mark(&mut self, now: &AccountSnapshot, mid: Decimal) {
+        self.have = balances(self.symbol, now);
         let profit = self.profit(mid);
         self.highest = self.highest.max(profit);
         self.drawdown = self.drawdown.max(self.highest - profit);
     }
+}
+
+/// What there is of the base and of the quote asset.
+fn balances(symbol: Symbol, now: &AccountSnapshot) -> [Decimal; 2] {
+    let of = |name: Option<&str>| {
+        let asset = name.and_then(|name| Asset::new(name).ok());
+        now.balances.iter().find(|balance| Some(balance.asset) == asset).map_or(Decimal::ZERO, |balance| balance.total)
+    };
+    [of(Some(symbol.base())), of(symbol.quote())]
 }
