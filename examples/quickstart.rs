@@ -10,11 +10,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::PathBuf;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use bitmax::model::{AccountCategory, Depth, Level};
+use bitmax::model::{AccountCategory, Level};
 use bitmax::sandbox::Sandbox;
-use bitmax::{Channel, Client, Decimal, Endpoint, Event, OrderBook, Stream, Symbol};
+use bitmax::{Channel, Client, Decimal, Endpoint, Event, OrderBook, Symbol};
 use clap::Parser;
 use serde::Deserialize;
 
@@ -84,86 +85,65 @@ fn show_products(client: &Client) -> Result<(), Box<dyn Error>> {
 
 /// Streams for a while, and says what it saw.
 fn follow(client: &Client, symbols: &[Symbol], time: Duration) -> Result<(), Box<dyn Error>> {
-    let stream = client
-        .stream()
-        .subscribe(Channel::bbo(symbols))
-        .subscribe(Channel::trades(symbols))
-        .subscribe(Channel::depth(symbols))
-        .connect()?;
-    let mut books: BTreeMap<Symbol, OrderBook> = symbols.iter().map(|s| (*s, OrderBook::new(*s))).collect();
-    for symbol in symbols {
-        // Changes that arrive before the snapshot are kept by the book.
-        stream.request_snapshot(symbol)?;
-    }
+    let stream = client.stream().subscribe(Channel::bbo(symbols)).subscribe(Channel::trades(symbols)).connect()?;
+    // Kept by the stream: it subscribes, joins the snapshot and the changes, and begins anew after a loss.
+    let books = stream.books(Channel::depth(symbols))?;
+    let mut turns = books.iter().cycle();
 
-    let (mut quotes, mut trades, mut changes) = (0, 0, 0);
+    let (mut quotes, mut trades) = (0, 0);
     let mut shown = Instant::now();
     let end = Instant::now() + time;
-    while let Ok(event) = stream.recv_timeout(end.saturating_duration_since(Instant::now())) {
-        match event {
-            Event::Bbo(bbo) => {
+    while Instant::now() < end {
+        match stream.recv_timeout(Duration::from_millis(100)) {
+            Ok(Event::Bbo(bbo)) => {
                 quotes += 1;
                 println!("bbo    {:<9} {} | {}", bbo.symbol, show(bbo.bid), show(bbo.ask));
             }
-            Event::Trades(message) => {
+            Ok(Event::Trades(message)) => {
                 for trade in &message.trades {
                     trades += 1;
                     let side = if trade.buyer_is_maker { "sell" } else { "buy" };
                     println!("trade  {:<9} {side:<4} {} @ {}", message.symbol, trade.size, trade.price);
                 }
             }
-            Event::Depth(depth) => {
-                changes += 1;
-                let Some(book) = books.get_mut(&depth.symbol) else { continue };
-                apply(book, &depth, &stream)?;
-                if book.is_live() && (depth.kind.is_snapshot() || shown.elapsed() >= Duration::from_secs(1)) {
-                    shown = Instant::now();
-                    print_book(book);
-                }
+            Ok(Event::Disconnected(outage)) => {
+                println!("disconnected: {}; again in {:?}", outage.error, outage.retry_in)
             }
-            Event::Disconnected(outage) => {
-                println!("disconnected: {}; again in {:?}", outage.error, outage.retry_in);
-                books.values_mut().for_each(OrderBook::restart);
+            Ok(Event::Reconnected { down_for, .. }) => println!("reconnected after {down_for:?}"),
+            Ok(Event::SubscriptionFailed(failed)) => println!("no {}: {:?}", failed.channel, failed.refusal),
+            Ok(Event::Connected { .. } | Event::Subscribed(_)) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(other) => println!("{other:?}"),
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        // A book a second, each in its turn.
+        if shown.elapsed() >= Duration::from_secs(1) {
+            shown = Instant::now();
+            if let Some(book) = turns.next() {
+                print_book(&book.top(5));
             }
-            Event::Reconnected { down_for, .. } => {
-                println!("reconnected after {down_for:?}");
-                for symbol in symbols {
-                    stream.request_snapshot(symbol)?;
-                }
-            }
-            Event::SubscriptionFailed(failed) => println!("not subscribed to {}: {:?}", failed.channel, failed.refusal),
-            Event::Connected { .. } | Event::Subscribed(_) => {}
-            other => println!("{other:?}"),
         }
     }
 
-    let live = books.values().filter(|book| book.is_live()).count();
+    let live = books.iter().filter(|book| book.is_live()).count();
     println!(
-        "\ntotal: {quotes} quotes, {trades} trades, {changes} book messages, {live} of {} books live, in {} s",
+        "\ntotal: {quotes} quotes, {trades} trades, {live} of {} books live, in {} s",
         books.len(),
         time.as_secs()
     );
     Ok(())
 }
 
-/// Applies a message to its book, and asks for a new snapshot when the book needs one.
-fn apply(book: &mut OrderBook, depth: &Depth, stream: &Stream) -> Result<(), Box<dyn Error>> {
-    let needed = book.needs_snapshot();
-    book.apply(depth)?;
-    if book.needs_snapshot() && (!needed || depth.kind.is_snapshot()) {
-        println!("book   {}: {:?}; asking for a snapshot", book.symbol(), book.status());
-        stream.request_snapshot(book.symbol())?;
-    }
-    Ok(())
-}
-
 fn print_book(book: &OrderBook) {
-    println!("book   {} at sequence number {}", book.symbol(), book.seqnum().unwrap_or_default());
-    let asks: Vec<Level> = book.asks().take(5).collect();
+    let Some(seqnum) = book.seqnum().filter(|_| book.is_live()) else {
+        // Such a book is empty: it makes no claims.
+        return println!("book   {}: {:?}", book.symbol(), book.status());
+    };
+    println!("book   {} at sequence number {seqnum}", book.symbol());
+    let asks: Vec<Level> = book.asks().collect();
     for level in asks.iter().rev() {
         println!("         ask {:>14} {:>14}", level.price, level.size);
     }
-    for level in book.bids().take(5) {
+    for level in book.bids() {
         println!("         bid {:>14} {:>14}", level.price, level.size);
     }
 }
