@@ -141,7 +141,7 @@ fn watch_prints_lines_for_people() {
     }
     sandbox.user().place(&OrderRequest::sell("BTC/USDT", "0.01").limit("900000").margin()).unwrap();
     let line = watcher.line();
-    assert!(line.contains(" order   BTC/USDT   Sell Limit 0.01 @ 900000 New, filled 0 @ 0 "), "{line}");
+    assert!(line.contains(" order   BTC/USDT   Sell Limit  0.01 @ 900000 New, filled 0  "), "{line}");
     sandbox.user().fund(Margin, "ETH", "3").unwrap();
     let line = watcher.line();
     assert!(line.ends_with(" balance ETH        margin 13, of it 13 available"), "{line}");

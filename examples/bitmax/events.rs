@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bitmax::Event;
 use bitmax::model::{Bar, Level, OrderState, Side};
-use console::Style;
+use console::{Style, Term};
 use serde::Serialize;
 use serde_json::json;
 
@@ -82,44 +82,47 @@ pub(crate) fn json_of(event: &Event) -> Result<String, Failure> {
 }
 
 /// A line for people; nothing for what they need not see.
-pub(crate) fn line_of(event: &Event) -> Option<String> {
+pub(crate) fn line_of(event: &Event, room: Room) -> Option<String> {
     Some(match event {
         Event::Bbo(bbo) => {
-            let (bid, ask) = (level(bbo.bid), level(bbo.ask));
-            line(bbo.ts, "bbo", bbo.symbol, format!("{} | {}", green().apply_to(bid), red().apply_to(ask)))
+            let (bid, ask) = (green().apply_to(level(bbo.bid)), red().apply_to(level(bbo.ask)));
+            room.line(bbo.ts, "bbo", bbo.symbol, format!("{bid} | {ask}"))
         }
         Event::Depth(depth) => {
             let (bids, asks) = (depth.bids.len(), depth.asks.len());
-            line(depth.ts, "depth", depth.symbol, format!("{} bids {bids:>3} asks {asks:>3}", depth.seqnum))
+            room.line(depth.ts, "depth", depth.symbol, format!("{} bids {bids:>3} asks {asks:>3}", depth.seqnum))
         }
         Event::Trades(trades) => {
             let one = |trade: &bitmax::model::Trade| {
                 let (side, style) = if trade.buyer_is_maker { ("sell", red()) } else { ("buy", green()) };
                 let what = level(Some(Level { price: trade.price, size: trade.size }));
-                line(trade.ts, "trade", trades.symbol, format!("{what} {}", style.apply_to(side)))
+                room.line(trade.ts, "trade", trades.symbol, format!("{what} {}", style.apply_to(side)))
             };
             trades.trades.iter().map(one).collect::<Vec<_>>().join("\n")
         }
-        Event::Bar(bar) => {
-            let Bar { open, high, low, close, volume, .. } = &bar.data;
-            let figures = format!("{:<3} o {open} h {high} l {low} c {close} v {volume}", bar.interval.as_str());
-            line(bar.ts, "bar", bar.symbol, figures)
-        }
+        Event::Bar(bar) => bar_line(bar, room),
         Event::RefPrice(price) => {
             let ts = price.ts.unwrap_or(price.received / 1_000_000);
-            line(ts, "ref-px", price.asset, format!("{} {}", price.price, price.quote_asset))
+            room.line(ts, "ref-px", price.asset, format!("{:>9} @ {} {}", "", price.price, price.quote_asset))
         }
-        Event::Order(order) => order_line(&order.data.data),
+        Event::Order(order) => order_line(&order.data.data, room),
         Event::CancelRejected(cancel) => {
             let cancel = &cancel.data.data;
             let reason = or_dash(cancel.text.as_ref());
             let what = format!("cancel of {} rejected: {} {reason}", cancel.orig_order_id, cancel.error);
-            line(cancel.ts, "order", cancel.symbol, what)
+            room.line(cancel.ts, "order", cancel.symbol, what)
         }
         Event::Balance(update) => {
             let (account, balance) = (or_dash(update.data.ac.as_ref()), &update.data.data);
-            let what = format!("{account} {}, of it {} available", balance.total, balance.available);
-            line(update.received / 1_000_000, "balance", balance.asset, what)
+            let (total, available) = (balance.total, balance.available);
+            let what = room.first_that_fits(
+                0,
+                [
+                    format!("{account} {total}, of it {available} available"),
+                    format!("{account} {total}, {available} free"),
+                ],
+            );
+            room.line(update.received / 1_000_000, "balance", balance.asset, what)
         }
         Event::LateAnswer(answer) => format!("late answer: {}", answer.text),
         Event::Lagged(lag) => {
@@ -139,28 +142,68 @@ pub(crate) fn line_of(event: &Event) -> Option<String> {
     })
 }
 
-/// Time, kind and name in columns, and what there is to say.
-fn line(ts: u64, kind: &str, name: impl ToString, what: String) -> String {
-    let when = clock(ts);
-    let head = Style::new().dim().apply_to(format!("{when} {kind:<7}"));
-    format!("{head} {:<10} {what}", name.to_string())
+/// How wide a line may be.
+#[derive(Clone, Copy)]
+pub(crate) struct Room {
+    columns: usize,
+    is_terminal: bool,
 }
 
-fn order_line(order: &OrderState) -> String {
+impl Room {
+    /// With less, times are without their milliseconds.
+    const WIDE: usize = 100;
+
+    /// Standard output as it is now. Where it is no terminal, 80 columns.
+    pub(crate) fn of_stdout() -> Self {
+        let terminal = Term::stdout().size_checked();
+        Self { columns: terminal.map_or(80, |(_, columns)| columns.into()), is_terminal: terminal.is_some() }
+    }
+
+    /// Time, kind and name in columns, and what there is to say.
+    fn line(self, ts: u64, kind: &str, name: impl ToString, what: String) -> String {
+        let when = clock(ts);
+        let when = if self.columns < Self::WIDE { when.get(..8).unwrap_or(&when) } else { &when };
+        let head = Style::new().dim().apply_to(format!("{when} {kind:<7}"));
+        format!("{head} {:<10} {what}", name.to_string())
+    }
+
+    /// The first of several ways to say something for which there is room beside the columns and so much else, or the
+    /// last: figures are not cut.
+    fn first_that_fits<const N: usize>(self, beside: usize, ways: [String; N]) -> String {
+        let head = if self.columns < Self::WIDE { 28 } else { 32 };
+        let room = self.columns.saturating_sub(head + beside);
+        let last = ways.last().cloned().unwrap_or_default();
+        ways.into_iter().find(|way| way.chars().count() <= room).unwrap_or(last)
+    }
+}
+
+fn bar_line(bar: &Bar, room: Room) -> String {
+    let Bar { open, high, low, close, volume, .. } = bar;
+    let ways = [
+        format!("o {open:<10}  h {high:<10}  l {low:<10}  c {close:<10}  v {volume}"),
+        format!("o {open} h {high} l {low} c {close} v {volume}"),
+        format!("o{open} h{high} l{low} c{close} v{volume}"),
+        format!("{open} {high} {low} {close} {volume}"),
+    ];
+    room.line(bar.ts, &format!("bar {}", bar.interval), bar.symbol, room.first_that_fits(0, ways))
+}
+
+fn order_line(order: &OrderState, room: Room) -> String {
     let side = or_dash(order.side.as_ref());
+    let [order_type, quantity, price] =
+        [or_dash(order.order_type.as_ref()), or_dash(order.order_qty), or_dash(order.price)];
+    let (status, id) = (&order.status, order.order_id);
+    let filled = match (order.cum_filled_qty, order.avg_px) {
+        (Some(filled), Some(price)) if !filled.is_zero() => format!("{filled} @ {price}"),
+        (filled, _) => or_dash(filled),
+    };
+    let full = format!("{order_type:<6} {quantity} @ {price} {status}, filled {filled}  {id}");
+    let limit = order.price.map_or(order_type, |price| format!("@ {price}"));
+    let short = format!("{quantity} {limit} {status}, filled {filled}");
+    // A file keeps the id, however long the line.
+    let way = room.first_that_fits(side.len() + 1, if room.is_terminal { [full, short] } else { [full.clone(), full] });
     let style = if order.side == Some(Side::Buy) { green() } else { red() };
-    let what = format!(
-        "{} {} {} @ {} {}, filled {} @ {} {}",
-        style.apply_to(side),
-        or_dash(order.order_type.as_ref()),
-        or_dash(order.order_qty),
-        or_dash(order.price),
-        order.status,
-        or_dash(order.cum_filled_qty),
-        or_dash(order.avg_px),
-        order.order_id
-    );
-    line(order.ts, "order", order.symbol, what)
+    room.line(order.ts, "order", order.symbol, format!("{} {way}", style.apply_to(side)))
 }
 
 /// Size and price of a level, in columns.

@@ -12,7 +12,7 @@ use bitmax::{
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use crate::events::{is_data, json_of, line_of};
+use crate::events::{Room, is_data, json_of, line_of};
 use crate::failure::Failure;
 use crate::interrupt::{closes, is_interrupted};
 use crate::ladder::ladder;
@@ -162,7 +162,7 @@ fn watch(builder: StreamBuilder, channels: Vec<Channel>, end: &End, json: bool) 
     let ended = each(&stream, end, |event| {
         if json {
             writeln!(out, "{}", json_of(&event)?)?;
-        } else if let Some(line) = line_of(&event) {
+        } else if let Some(line) = line_of(&event, Room::of_stdout()) {
             writeln!(out, "{line}")?;
         }
         out.flush()?;
