@@ -105,11 +105,13 @@ fn lose_and_mend(stream: &Stream, book: &mut OrderBook) -> Result<(), Box<dyn Er
 
 fn print(event: &Event) {
     match event {
-        Event::Connected { authenticated } => println!("connected, authenticated: {authenticated}"),
+        Event::Connected { authenticated, .. } => println!("connected, authenticated: {authenticated}"),
         Event::Subscribed(channel) => println!("subscribed: {channel}"),
         Event::Disconnected(outage) => println!("disconnected: {}; again in {:?}", outage.error, outage.retry_in),
         Event::ConnectFailed(outage) => println!("in vain: {}; again in {:?}", outage.error, outage.retry_in),
-        Event::Reconnected { attempts, down_for } => println!("reconnected after {down_for:?}, {attempts} attempts"),
+        Event::Reconnected { attempts, down_for, .. } => {
+            println!("reconnected after {down_for:?}, {attempts} attempts")
+        }
         Event::Order(update) => println!("order: {} {}", update.data.data.order_id, update.data.data.status),
         _ => {}
     }

@@ -8,6 +8,7 @@ use crate::error::InvalidInput;
 
 /// Why a text is not a decimal that can be held exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DecimalError {
     /// Not a number in plain or exponent notation.
     NotANumber,

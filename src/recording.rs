@@ -322,6 +322,7 @@ fn nanos(text: &str) -> Option<u64> {
 #[non_exhaustive]
 pub enum RecordingError {
     /// A file could not be read.
+    #[non_exhaustive]
     Read {
         /// The file.
         path: PathBuf,
@@ -329,6 +330,7 @@ pub enum RecordingError {
         source: io::Error,
     },
     /// A file could not be written.
+    #[non_exhaustive]
     Write {
         /// The file.
         path: PathBuf,
@@ -336,6 +338,7 @@ pub enum RecordingError {
         source: io::Error,
     },
     /// It is no recording, or damaged.
+    #[non_exhaustive]
     Invalid {
         /// The file, where it came from one.
         path: Option<PathBuf>,

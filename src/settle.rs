@@ -38,6 +38,7 @@ const NEGATIVES: u32 = 2;
 #[non_exhaustive]
 pub enum Settled {
     /// The exchange has it, once.
+    #[non_exhaustive]
     Placed {
         /// The server's id.
         order_id: OrderId,
@@ -50,6 +51,7 @@ pub enum Settled {
     /// The exchange does not have it and never will.
     Absent,
     /// The deadline came before certainty: the exchange may have it or not.
+    #[non_exhaustive]
     Unknown {
         /// The server's id that it has if it is there, to [ask for](crate::Account::order) later.
         order_id: OrderId,
@@ -82,6 +84,7 @@ pub enum SettledCancel {
     /// The cancel did not arrive and never will. The order is there where the exchange knows it: it is still open.
     NotTaken(Option<Box<Order>>),
     /// The deadline came before certainty: the order may be cancelled yet.
+    #[non_exhaustive]
     Unknown {
         /// What went wrong last, in sending the cancel or in asking.
         error: Box<Error>,

@@ -71,7 +71,7 @@ fn play(recording: &Recording, set: impl FnOnce(StreamBuilder) -> StreamBuilder)
     let (tap, texts) = keeper();
     let stream = set(nobody().stream()).replay(recording).tap(tap).connect().unwrap();
     let mut events: Vec<Event> = stream.iter().collect();
-    assert!(matches!(events.pop(), Some(Event::Closed(CloseReason::EndOfRecording { cut_off: None }))));
+    assert!(matches!(events.pop(), Some(Event::Closed(CloseReason::EndOfRecording { cut_off: None, .. }))));
     drop(stream);
     (events, texts.iter().collect())
 }
@@ -347,7 +347,9 @@ fn a_recording_cut_off_by_a_crash_is_played_up_to_there_and_told() {
     let recording = Recording::open(&path).unwrap();
     assert_eq!(recording.cut_off(), Some(lines));
     let last = nobody().stream().replay(&recording).connect().unwrap().iter().last();
-    assert!(matches!(last, Some(Event::Closed(CloseReason::EndOfRecording { cut_off: Some(line) })) if line == lines));
+    assert!(
+        matches!(last, Some(Event::Closed(CloseReason::EndOfRecording { cut_off: Some(line), .. })) if line == lines)
+    );
     drop(Sandbox::builder().replay(&path).start().unwrap());
 }
 

@@ -19,6 +19,13 @@ fn limited(limits: StreamLimits) -> Sandbox {
     Sandbox::builder().start_time(START).ping_interval(Duration::from_secs(86_400)).limits(limits).start().unwrap()
 }
 
+/// The figures of the exchange, with something changed.
+fn limits_with(change: impl FnOnce(&mut StreamLimits)) -> StreamLimits {
+    let mut limits = StreamLimits::reference();
+    change(&mut limits);
+    limits
+}
+
 fn threshold(ignore: u32, ban: u32) -> Threshold {
     Threshold { ignore, ban }
 }
@@ -42,7 +49,7 @@ fn the_figures_of_the_exchange_are_told_as_the_sample_says() {
 
 #[test]
 fn beyond_level_1_messages_of_the_kind_are_ignored_for_a_quarter_of_an_hour() {
-    let sandbox = limited(StreamLimits { subscriptions: threshold(4, 100), ..StreamLimits::reference() });
+    let sandbox = limited(limits_with(|limits| limits.subscriptions = threshold(4, 100)));
     let mut stream = Stream::open(sandbox.port());
     let sub = r#"{"op":"sub","ch":"trades:BTC/USDT"}"#;
     let unsub = r#"{"op":"unsub","ch":"trades:BTC/USDT"}"#;
@@ -67,12 +74,12 @@ fn beyond_level_2_the_session_ends_and_its_address_is_banned() {
     let ask = r#"{"op":"req","action":"depth-snapshot","args":{"symbol":"BTC/USDT"}}"#;
     let place = r#"{"op":"req","action":"place-order","account":"cash","args":{}}"#;
     for (limits, text) in [
-        (StreamLimits { admin: threshold(2, 4), ..StreamLimits::reference() }, r#"{"op":"pong"}"#),
-        (StreamLimits { subscriptions: threshold(2, 4), ..StreamLimits::reference() }, r#"{"op":"sub","ch":"x"}"#),
-        (StreamLimits { requests: threshold(4, 4), ..StreamLimits::reference() }, "rubbish"),
-        (StreamLimits { requests: threshold(4, 4), ..StreamLimits::reference() }, place),
-        (StreamLimits { orders: threshold(2, 4), ..StreamLimits::reference() }, place),
-        (StreamLimits { snapshots: threshold(2, 4), ..StreamLimits::reference() }, ask),
+        (limits_with(|limits| limits.admin = threshold(2, 4)), r#"{"op":"pong"}"#),
+        (limits_with(|limits| limits.subscriptions = threshold(2, 4)), r#"{"op":"sub","ch":"x"}"#),
+        (limits_with(|limits| limits.requests = threshold(4, 4)), "rubbish"),
+        (limits_with(|limits| limits.requests = threshold(4, 4)), place),
+        (limits_with(|limits| limits.orders = threshold(2, 4)), place),
+        (limits_with(|limits| limits.snapshots = threshold(2, 4)), ask),
     ] {
         let sandbox = limited(limits);
         let mut other = Stream::open(sandbox.port());
@@ -97,7 +104,7 @@ fn beyond_level_2_the_session_ends_and_its_address_is_banned() {
 
 #[test]
 fn an_address_has_so_many_sessions() {
-    let limits = StreamLimits { sessions_of_group: 3, sessions_of_address: 5, ..StreamLimits::reference() };
+    let limits = limits_with(|limits| (limits.sessions_of_group, limits.sessions_of_address) = (3, 5));
     let sandbox = limited(limits);
     let open = |group: u32| {
         let mut stream = Stream::upgrade(sandbox.port(), &format!("/{group}/api/pro/v1/stream"));

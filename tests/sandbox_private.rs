@@ -432,7 +432,7 @@ fn handles_refuse_what_the_exchange_refuses() {
     let sandbox = still();
     let user = sandbox.add_user(UserOptions::new());
     let code = |result: Result<(), SandboxError>| match result.unwrap_err() {
-        SandboxError::Refused { code, message } => {
+        SandboxError::Refused { code, message, .. } => {
             assert!(!message.is_empty());
             code.value()
         }

@@ -150,7 +150,7 @@ fn recorded_time_can_be_moved_by_hand() {
 fn damaged_or_missing_recordings_are_refused() {
     let start = |text: &str| Sandbox::builder().replay_text(text).start();
     let error = start(r#"[{"t":1,"dir":"s2c","raw":"{}""#).unwrap_err();
-    assert!(matches!(&error, SandboxError::InvalidRecording { path: None, reason } if reason.contains("line 1")));
+    assert!(matches!(&error, SandboxError::InvalidRecording { path: None, reason, .. } if reason.contains("line 1")));
     let error = Sandbox::builder().replay("/nowhere/at/all.json").start().unwrap_err();
     assert!(matches!(&error, SandboxError::ReadRecording { .. }));
     assert!(error.to_string().contains("/nowhere/at/all.json"));

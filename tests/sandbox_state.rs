@@ -44,7 +44,7 @@ impl Kept {
 
     fn refusal(&self) -> String {
         match Sandbox::builder().state(&self.0).start() {
-            Err(SandboxError::InvalidState { path, reason }) => {
+            Err(SandboxError::InvalidState { path, reason, .. }) => {
                 assert_eq!(path, self.0);
                 reason
             }

@@ -56,7 +56,7 @@ fn open(sandbox: &Sandbox) -> Vec<bitmax::OrderId> {
 #[test]
 fn an_order_that_is_answered_is_placed_or_refused() {
     let (sandbox, account) = sandbox();
-    let Settled::Placed { order_id, order: None } = account.place_settled(&order(), after(10 * S)).unwrap() else {
+    let Settled::Placed { order_id, order: None, .. } = account.place_settled(&order(), after(10 * S)).unwrap() else {
         panic!()
     };
     assert_eq!(open(&sandbox), [order_id]);
@@ -82,7 +82,8 @@ fn an_order_whose_answer_is_lost_is_found() {
         Fault::Replace(bitmax::sandbox::Reply::new(200).body(r#"{"code":510001}"#)),
     ] {
         let rule = sandbox.inject(fault.at("POST */order"));
-        let Settled::Placed { order_id, order: Some(found) } = account.place_settled(&order(), after(10 * S)).unwrap()
+        let Settled::Placed { order_id, order: Some(found), .. } =
+            account.place_settled(&order(), after(10 * S)).unwrap()
         else {
             panic!()
         };
@@ -134,7 +135,8 @@ fn without_an_acknowledgement_or_in_too_short_a_time_it_is_unknown() {
     let new = account(settings(&sandbox, sandbox.user()));
     let id = ClientOrderId::random().unwrap();
     for (account, time) in [(new, 6 * S), (known, 2 * S)] {
-        let Settled::Unknown { order_id: asked, error } = account.place_settled(&order().id(id), after(time)).unwrap()
+        let Settled::Unknown { order_id: asked, error, .. } =
+            account.place_settled(&order().id(id), after(time)).unwrap()
         else {
             panic!()
         };
@@ -351,7 +353,7 @@ fn nothing_is_in_doubt(threads: usize, orders: usize) {
     for (id, settled) in &settled {
         let held = held.remove(id.as_str()).unwrap_or_default();
         match settled {
-            Settled::Placed { order_id, order } => {
+            Settled::Placed { order_id, order, .. } => {
                 assert_eq!(held, [*order_id], "{id} is there once, under the id that was told");
                 placed += 1;
                 found += usize::from(order.is_some());

@@ -30,7 +30,7 @@ fn connects_subscribes_delivers_and_closes_politely() {
         closed.send(peer.wait_for_close()).unwrap();
     });
     let stream = server.client().stream().subscribe(Channel::bbo(["BTC/USDT", "ETH/USDT"])).connect().unwrap();
-    assert!(matches!(next(&stream), Event::Connected { authenticated: false }));
+    assert!(matches!(next(&stream), Event::Connected { authenticated: false, .. }));
     for symbol in ["BTC/USDT", "ETH/USDT"] {
         assert!(matches!(next(&stream), Event::Subscribed(ch) if *ch == *format!("bbo:{symbol}")));
     }

@@ -22,7 +22,7 @@ use ws::{
 
 fn connected(stream: &Stream) {
     let event = next(stream);
-    assert!(matches!(event, Event::Connected { authenticated: true }), "{event:?}");
+    assert!(matches!(event, Event::Connected { authenticated: true, .. }), "{event:?}");
 }
 
 fn authenticated(script: impl Fn(Peer) + Send + Sync + 'static) -> Server {

@@ -125,7 +125,7 @@ fn with_its_own_root_an_account_is_streamed_and_asked_for() {
         assert_eq!(peer.wait_for_close().map(|frame| u16::from(frame.code)), Some(1000));
     });
     let stream = authority.stream(&server).subscribe(Channel::orders(AccountCategory::Cash)).connect().unwrap();
-    assert!(matches!(next(&stream), Event::Connected { authenticated: true }));
+    assert!(matches!(next(&stream), Event::Connected { authenticated: true, .. }));
     assert!(matches!(next(&stream), Event::Bbo(_)));
     assert!(matches!(next(&stream), Event::Subscribed(_)));
 }
@@ -362,7 +362,7 @@ fn what_the_network_has_not_taken_in_time_is_never_sent() {
     let hour = Duration::from_secs(3600);
     let builder = authority.stream(&server).authenticate(Authentication::Header).limits(limits).backoff(hour, hour);
     let stream = builder.request_timeout(Duration::from_millis(300)).connect().unwrap();
-    assert!(matches!(next(&stream), Event::Connected { authenticated: true }));
+    assert!(matches!(next(&stream), Event::Connected { authenticated: true, .. }));
     let mut replies = Vec::new();
     let outage = loop {
         let order = NewOrder::limit("BTC/USDT", Side::Buy, "0.001", "50000").unwrap();

@@ -46,7 +46,7 @@ pub(crate) fn json_of(event: &Event) -> Result<String, Failure> {
         Event::CancelRejected(cancel) => message("cancel-rejected", &cancel.data),
         Event::Balance(balance) => message("balance", &balance.data),
         Event::LateAnswer(answer) => Ok(json!({"event": "late-answer", "text": answer.text}).to_string()),
-        Event::Connected { authenticated } => {
+        Event::Connected { authenticated, .. } => {
             Ok(json!({"event": "connected", "type": if *authenticated { "auth" } else { "unauth" }}).to_string())
         }
         Event::Disconnected(outage) => Ok(json!({
@@ -57,7 +57,7 @@ pub(crate) fn json_of(event: &Event) -> Result<String, Failure> {
             "event": "connect-failed", "message": outage.error.to_string(), "retryInMs": millis(outage.retry_in)
         })
         .to_string()),
-        Event::Reconnected { attempts, down_for } => {
+        Event::Reconnected { attempts, down_for, .. } => {
             Ok(json!({"event": "reconnected", "attempts": attempts, "downForMs": millis(*down_for)}).to_string())
         }
         Event::Subscribed(channel) => Ok(json!({"event": "sub", "ch": channel}).to_string()),

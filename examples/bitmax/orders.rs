@@ -353,7 +353,7 @@ impl Place {
 /// Tells what became of an order. One that the exchange does not have, or may not have, is a failure.
 fn settled(settled: Settled, output: &Output) -> Result<(), Failure> {
     match settled {
-        Settled::Placed { order_id, order } => {
+        Settled::Placed { order_id, order, .. } => {
             let placed = json!({"settled": "placed", "orderId": order_id, "order": order});
             output.value(&placed, |_| match order {
                 Some(order) => orders(&[*order]),
@@ -366,7 +366,7 @@ fn settled(settled: Settled, output: &Output) -> Result<(), Failure> {
         }
         Settled::Refused(refusal) => Err(Error::Refused(refusal).into()),
         Settled::Absent => Err(Failure::Absent),
-        Settled::Unknown { order_id, error } => Err(Failure::Unknown(order_id, *error)),
+        Settled::Unknown { order_id, error, .. } => Err(Failure::Unknown(order_id, *error)),
         other => Err(Failure::usage(format!("{other:?}"))),
     }
 }

@@ -16,6 +16,7 @@ use crate::symbol::Symbol;
 ///
 /// Written in lower case; read in any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum AccountCategory {
     /// Trading with one's own funds (`cash`).
     Cash,

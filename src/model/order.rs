@@ -288,6 +288,7 @@ pub enum Outcome {
     /// This one of a batch is refused though the others are not: only within a batch.
     Refused(RefusedOrder),
     /// A status that this version of the crate does not know.
+    #[non_exhaustive]
     Other {
         /// The status, as the server wrote it.
         status: String,

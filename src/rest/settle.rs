@@ -74,7 +74,7 @@ impl Account {
     ///     Settled::Placed { order_id, .. } => println!("placed: {order_id}"),
     ///     Settled::Refused(refusal) => println!("{refusal}"),
     ///     Settled::Absent => println!("it never arrived: place it anew, if it is still wanted"),
-    ///     Settled::Unknown { order_id, error } => println!("{error}: ask for {order_id} later"),
+    ///     Settled::Unknown { order_id, error, .. } => println!("{error}: ask for {order_id} later"),
     ///     _ => {}
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())

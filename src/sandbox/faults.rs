@@ -35,6 +35,7 @@ pub enum Fault {
 
 /// How a connection breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Break {
     /// It is closed once so many more bytes have been sent: at once with 0, within a message or not.
     After(u64),

@@ -20,9 +20,11 @@ pub struct Threshold {
     pub ban: u32,
 }
 
-/// How much clients of the stream may do: [`SandboxBuilder::limits`](crate::sandbox::SandboxBuilder::limits). The
+/// How much clients of the stream may do: [`SandboxBuilder::limits`](crate::sandbox::SandboxBuilder::limits). Begin with
+/// [`reference`](Self::reference) and change what is to be different. The
 /// *risk limits* calls tell these figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StreamLimits {
     /// `auth`, `ping` and `pong`, together. On the exchange 800 and 1000.
     pub admin: Threshold,

@@ -101,6 +101,7 @@ use crate::{Code, Endpoint, RecordingError};
 
 /// How fast time goes in the seeded market, or in a recording that is played.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
 pub enum Speed {
     /// As the time of this machine, or as recorded.
     #[default]
@@ -116,6 +117,7 @@ pub enum Speed {
 #[non_exhaustive]
 pub enum SandboxError {
     /// The port could not be listened on.
+    #[non_exhaustive]
     Listen {
         /// The port; 0 means any free one.
         port: u16,
@@ -125,6 +127,7 @@ pub enum SandboxError {
     /// A thread could not be started.
     Thread(io::Error),
     /// The file of the recording could not be read.
+    #[non_exhaustive]
     ReadRecording {
         /// The file.
         path: PathBuf,
@@ -132,6 +135,7 @@ pub enum SandboxError {
         source: io::Error,
     },
     /// The recording is damaged.
+    #[non_exhaustive]
     InvalidRecording {
         /// The file, where it came from one.
         path: Option<PathBuf>,
@@ -139,6 +143,7 @@ pub enum SandboxError {
         reason: String,
     },
     /// The file of the state could not be read.
+    #[non_exhaustive]
     ReadState {
         /// The file.
         path: PathBuf,
@@ -146,6 +151,7 @@ pub enum SandboxError {
         source: io::Error,
     },
     /// The file of the state could not be written.
+    #[non_exhaustive]
     WriteState {
         /// The file.
         path: PathBuf,
@@ -153,6 +159,7 @@ pub enum SandboxError {
         source: io::Error,
     },
     /// The file holds no state, or a damaged one.
+    #[non_exhaustive]
     InvalidState {
         /// The file.
         path: PathBuf,
@@ -160,6 +167,7 @@ pub enum SandboxError {
         reason: String,
     },
     /// A setting is out of its range.
+    #[non_exhaustive]
     InvalidSetting {
         /// The setting.
         field: &'static str,
@@ -167,6 +175,7 @@ pub enum SandboxError {
         problem: &'static str,
     },
     /// The exchange refused what a handle asked of it.
+    #[non_exhaustive]
     Refused {
         /// The code that a client would have got.
         code: Code,

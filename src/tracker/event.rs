@@ -19,6 +19,7 @@ pub enum TrackerEvent {
     /// A balance changed.
     Balance(Box<BalanceChange>),
     /// Orders and balances are what the exchange has, and everything that was missed has been told before this.
+    #[non_exhaustive]
     Live {
         /// How many transitions before this one were recovered.
         recovered: usize,

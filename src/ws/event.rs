@@ -15,6 +15,7 @@ use crate::model::{BalanceUpdate, Bar, Bbo, CancelRejected, Depth, OrderUpdate, 
 #[non_exhaustive]
 pub enum Event {
     /// The first connection is up: the server has greeted.
+    #[non_exhaustive]
     Connected {
         /// Whether the session is authenticated.
         authenticated: bool,
@@ -24,6 +25,7 @@ pub enum Event {
     /// An attempt to connect again failed.
     ConnectFailed(Box<Outage>),
     /// The connection is up again, and every subscription is asked for again.
+    #[non_exhaustive]
     Reconnected {
         /// The number of attempts that it took.
         attempts: u32,
@@ -147,6 +149,7 @@ pub enum CloseReason {
     /// The stream's thread failed: a defect of this crate.
     Failed,
     /// The recording that was [played](crate::StreamBuilder::replay) is over.
+    #[non_exhaustive]
     EndOfRecording {
         /// The number of its last line where that was not whole, and was left out.
         cut_off: Option<usize>,

@@ -85,6 +85,7 @@ fn fills_move_balances_and_fees_by_the_commission_type() {
             Commission::Quote => ["0.4", "0.2"],
             Commission::Base => ["0.004", "0.002"],
             Commission::Received => ["0.004", "0.2"],
+            other => panic!("{other:?}"),
         };
         assert_eq!(charged, expected.map(dec), "{commission:?}");
     }

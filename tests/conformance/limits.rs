@@ -127,7 +127,8 @@ fn snapshot_requests_beyond_level_1_are_ignored_and_others_are_not() {
 
 #[test]
 fn order_requests_share_a_count() {
-    let limits = StreamLimits { orders: Threshold { ignore: 6, ban: 100 }, ..StreamLimits::reference() };
+    let mut limits = StreamLimits::reference();
+    limits.orders = Threshold { ignore: 6, ban: 100 };
     let sandbox = limited(limits);
     let (trader, _) = traders(&sandbox);
     let mut session = Session::authenticated(&trader, false);

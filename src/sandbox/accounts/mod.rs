@@ -59,6 +59,7 @@ const TRADING: &str = "Trading";
 
 /// What `order/status` answers for an id that the account has no order of. The exchange's way is not documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum UnknownOrder {
     /// The whole call is refused with 300006 `INVALID_ORDER_ID`.
     #[default]

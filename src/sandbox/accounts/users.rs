@@ -17,6 +17,7 @@ use crate::sandbox::wire::Refusal;
 
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Permission {
     /// Reading balances, orders and history.
     View,

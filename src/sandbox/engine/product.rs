@@ -13,6 +13,7 @@ use crate::{Asset, Symbol, de};
 
 /// In which asset a product's commission is charged (`commissionType`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Commission {
     /// The base asset: on top of what is sold, out of what is bought.
     Base,
