@@ -21,8 +21,7 @@ pub struct Threshold {
 }
 
 /// How much clients of the stream may do: [`SandboxBuilder::limits`](crate::sandbox::SandboxBuilder::limits). Begin with
-/// [`reference`](Self::reference) and change what is to be different. The
-/// *risk limits* calls tell these figures.
+/// [`reference`](Self::reference) and change what is to be different. The *risk limits* calls tell these figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamLimits {
