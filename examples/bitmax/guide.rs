@@ -2,6 +2,17 @@
 
 use clap::{Command, builder::StyledStr};
 
+/// What the help of the whole program ends with.
+pub(crate) const START: &str = "\
+Keys:
+  BITMAX_API_KEY and BITMAX_API_SECRET; the embedded exchange brings its own
+
+Two terminals on one exchange, which tells its addresses, a key and its secret:
+  bitmax sandbox --port 8080
+  bitmax watch order:cash --rest http://127.0.0.1:8080 --ws ws://127.0.0.1:8080
+
+The help of each command shows an example.";
+
 /// Every command with one way to use it.
 const EXAMPLES: &[(&str, &str)] = &[
     ("assets", "assets"),

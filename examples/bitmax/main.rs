@@ -50,7 +50,7 @@ use target::{Target, TargetArgs};
 
 /// A command-line client for BitMax (AscendEX) and for the sandbox exchange.
 #[derive(Parser)]
-#[command(name = "bitmax", version)]
+#[command(name = "bitmax", version, after_help = guide::START)]
 struct Cli {
     #[command(flatten)]
     target: TargetArgs,

@@ -25,7 +25,8 @@ use crate::screen::Screen;
 pub(crate) enum StreamCommand {
     /// Subscribe to channels and print events, one a line
     Watch {
-        /// As on the wire: bbo:BTC/USDT, bar:1:BTC/USDT, order:cash
+        /// As on the wire: bbo, depth, depth-realtime, trades, summary (each with :SYMBOL,…), bar:INTERVAL:SYMBOL,
+        /// ref-px:ASSET, order:cash, order:margin
         #[arg(required = true, value_name = "CHANNEL")]
         channels: Vec<Channel>,
         #[command(flatten)]

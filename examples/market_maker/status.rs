@@ -49,7 +49,7 @@ impl Status {
                 &clock,
                 width,
             ),
-            named("middle").then(Tone::Plain, format!("{mid}")),
+            named("middle").then(Tone::Plain, mid.normalize().to_string()),
             named("ask").then(Tone::Bad, ask),
             named("bid").then(Tone::Good, bid),
             named("position").then(Tone::Plain, format!("{position:<18}")).then(Tone::Faint, gauge),
