@@ -236,8 +236,10 @@ proptest! {
             prop_assert!(quote.price > d(0, 0) && quote.size > d(0, 0) && quote.price * quote.size >= d(5, 0));
             prop_assert!(!quoting.is_stale(quote.price, quote.price));
         }
+        prop_assert!(bid.zip(ask).is_none_or(|(bid, ask)| bid.price < ask.price));
+        // With the greatest position it leans as far as to the middle.
         if let Some(bid) = bid {
-            prop_assert!(bid.price < mid && position + bid.size <= quoting.max_position);
+            prop_assert!(bid.price <= mid && position + bid.size <= quoting.max_position);
         }
         if let Some(ask) = ask {
             prop_assert!(ask.price >= mid && position - ask.size >= -quoting.max_position);

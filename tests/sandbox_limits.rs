@@ -16,7 +16,8 @@ const STREAM: &str = "/0/api/pro/v1/stream";
 
 /// A sandbox whose time stands still, and which never pings.
 fn limited(limits: StreamLimits) -> Sandbox {
-    Sandbox::builder().start_time(START).ping_interval(Duration::from_secs(86_400)).limits(limits).start().unwrap()
+    let never = Duration::from_secs(86_400);
+    Sandbox::builder().quiet().start_time(START).ping_interval(never).limits(limits).start().unwrap()
 }
 
 /// The figures of the exchange, with something changed.

@@ -253,7 +253,7 @@ impl Dice {
 
 #[test]
 fn any_requests_conserve_every_asset() {
-    let (sandbox, client, other) = floor();
+    let (sandbox, client, other) = private::floor_on(private::lively());
     sandbox.add_product(&ProductOptions::new("ABC/BTC").tick_size("0.0001").notional("0.0001", 100)).unwrap();
     let mut clients = [client, Client::of(&sandbox, &other)];
     let mut dice = Dice(7);

@@ -549,7 +549,7 @@ fn one_bad_cancel_fails_the_batch() {
 
 #[test]
 fn the_market_runs_over_what_rests_and_triggers_stops() {
-    let sandbox = private::still();
+    let sandbox = private::lively();
     let user = sandbox.user();
     let mut http = raw::Http::connect(sandbox.port());
     let mut price = |side: &str| {

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bitmax::Decimal;
-use bitmax::sandbox::Sandbox;
+use bitmax::model::AccountCategory;
+use bitmax::sandbox::{OrderRequest, Sandbox, UserOptions};
 use raw::{Http, Stream};
 use serde_json::{Value, json};
 
@@ -53,6 +54,31 @@ fn number(value: &Value) -> Decimal {
 
 fn levels(side: &Value) -> Vec<(Decimal, Decimal)> {
     side.as_array().unwrap().iter().map(|level| (number(&level[0]), number(&level[1]))).collect()
+}
+
+// --- A market without participants ---
+
+#[test]
+fn a_quiet_market_is_what_users_make_of_it() {
+    let sandbox = Sandbox::builder().quiet().start_time(START).start().unwrap();
+    let mut http = Http::connect(sandbox.port());
+    let (depth, trades) = ("/api/pro/v1/depth?symbol=BTC/USDT", "/api/pro/v1/trades?symbol=BTC/USDT");
+    let mut rows = |path| http.get(path).data()["data"].clone();
+    let user = sandbox.user();
+    user.place(&OrderRequest::sell("BTC/USDT", 1).limit(90_000)).unwrap();
+    user.place(&OrderRequest::buy("BTC/USDT", 2).limit(10)).unwrap();
+    sandbox.advance(Duration::from_secs(59 * 60));
+    assert_eq!(rows(trades), json!([]));
+    let book = rows(depth);
+    assert_eq!((&book["asks"], &book["bids"]), (&json!([["90000", "1"]]), &json!([["10", "2"]])));
+    let other = sandbox.add_user(UserOptions::new());
+    other.fund(AccountCategory::Cash, "USDT", 100_000).unwrap();
+    other.place(&OrderRequest::buy("BTC/USDT", "0.5")).unwrap();
+    let traded = rows(trades);
+    assert_eq!(
+        (traded.as_array().unwrap().len(), &traded[0]["p"], &traded[0]["q"]),
+        (1, &json!("90000"), &json!("0.5"))
+    );
 }
 
 // --- REST ---

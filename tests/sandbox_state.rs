@@ -185,6 +185,25 @@ fn an_order_is_run_over_by_a_market_that_woke_up_elsewhere() {
 }
 
 #[test]
+fn a_state_of_a_lively_market_is_none_of_a_quiet_one() {
+    let kept = Kept::new();
+    let start = || Sandbox::builder().quiet().start_time(START).state(&kept.0).start();
+    let sandbox = start().unwrap();
+    sandbox.user().place(&OrderRequest::sell("BTC/USDT", 1).limit(50_000)).unwrap();
+    drop(sandbox);
+    assert_eq!(start().unwrap().user().open_orders(Cash).len(), 1);
+    let refusal = kept.refusal();
+    assert!(refusal.contains("add up"), "{refusal}");
+
+    let kept = Kept::new();
+    drop(kept.start());
+    match Sandbox::builder().quiet().state(&kept.0).start() {
+        Err(SandboxError::InvalidState { reason, .. }) => assert!(reason.contains("add up"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn what_is_no_state_is_refused_and_stays_as_it_is() {
     let kept = Kept::new();
     drop(kept.start());

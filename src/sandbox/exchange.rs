@@ -38,7 +38,7 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     pub(crate) fn new(settings: Settings, now: u64) -> Self {
-        let (market, accounts) = (Market::new(settings.seed, now), Accounts::new(settings.seed));
+        let (market, accounts) = (Market::new(settings.seed, settings.quiet, now), Accounts::new(settings.seed));
         Self::with(settings, market, accounts, now)
     }
 
@@ -48,7 +48,7 @@ impl Exchange {
     /// # Errors
     /// What does not add up.
     pub(crate) fn restore(settings: Settings, state: State, now: u64) -> Result<Self, String> {
-        let (mut market, users) = Market::restore(settings.seed, &state.market, now)?;
+        let (mut market, users) = Market::restore(settings.seed, settings.quiet, &state.market, now)?;
         let mut accounts = Accounts::new(settings.seed);
         accounts.restore(state.accounts, &users)?;
         accounts.listen(&mut market);

@@ -225,6 +225,7 @@ impl std::error::Error for SandboxError {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     seed: u64,
+    quiet: bool,
     recording: Option<Arc<Recording>>,
     speed: Speed,
     ping_interval: u64,
@@ -263,6 +264,24 @@ impl SandboxBuilder {
     /// market, as long as nobody else trades on it.
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = seed;
+        self
+    }
+
+    /// Lets nobody trade on the products of the live exchange but users: their books begin empty, and stay as users leave
+    /// them. For tests in which every price is their own, and which want to let hours go by in no time. A product
+    /// [added](Sandbox::add_product) with activity has its participants all the same. A [state](Self::state) that was kept
+    /// with these participants is refused without them, and the other way round: it does not add up.
+    ///
+    /// ```
+    /// use bitmax::{Client, sandbox::{OrderRequest, Sandbox}};
+    /// let sandbox = Sandbox::builder().quiet().start()?;
+    /// sandbox.user().place(&OrderRequest::sell("BTC/USDT", "0.5").limit(60_000))?;
+    /// let ask = Client::builder(sandbox.endpoint()).build()?.market().ticker("BTC/USDT")?.ask;
+    /// assert_eq!(ask.map(|ask| ask.price), Some(60_000.into()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn quiet(mut self) -> Self {
+        self.settings.quiet = true;
         self
     }
 
@@ -459,6 +478,7 @@ impl Sandbox {
     pub fn builder() -> SandboxBuilder {
         let settings = Settings {
             seed: 1,
+            quiet: false,
             recording: None,
             speed: Speed::default(),
             ping_interval: 15_000,

@@ -396,7 +396,7 @@ mod tests {
 
     /// A market with one user.
     static EXCHANGE: LazyLock<Mutex<(Market, Accounts, UserIx)>> = LazyLock::new(|| {
-        let mut market = Market::new(1, NOW);
+        let mut market = Market::new(1, false, NOW);
         let mut accounts = Accounts::new(1);
         let (user, _) = accounts.add_user(&mut market, Profile::default());
         Mutex::new((market, accounts, user))

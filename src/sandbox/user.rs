@@ -305,7 +305,7 @@ impl User {
         })
     }
 
-    /// An account's orders as they were after each change: the last 10 000 changes, oldest first, of this
+    /// An account's orders as they were after each change: the last 50 000 changes, oldest first, of this
     /// run of the sandbox. An order that goes on the book changes its number alone.
     pub fn order_changes(&self, category: AccountCategory) -> Vec<Order> {
         self.desk.act(|accounts, _, _| accounts.order_changes(self.ix, of(category)).map(Order::of).collect())

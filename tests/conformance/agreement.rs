@@ -5,7 +5,7 @@ use std::time::Duration;
 use bitmax::sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use crate::caller::still;
+use crate::caller::{lively, still};
 use crate::session::{Session, of_kind};
 use crate::shape::{list, money};
 
@@ -31,7 +31,7 @@ fn watched(sandbox: &Sandbox) -> Vec<Value> {
 
 #[test]
 fn the_last_bbo_is_the_best_of_the_book_and_the_tickers() {
-    let sandbox = still();
+    let sandbox = lively();
     let messages = watched(&sandbox);
     let best = &of_kind(&messages, "bbo").last().unwrap()["data"];
     let ticker = data(&sandbox, &format!("/api/pro/v1/spot/ticker?symbol={SYMBOL}"));
@@ -58,7 +58,7 @@ fn the_last_bar_is_that_of_the_history() {
 
 #[test]
 fn the_trades_are_those_of_rest() {
-    let sandbox = still();
+    let sandbox = lively();
     let messages = watched(&sandbox);
     let rest = data(&sandbox, &format!("/api/pro/v1/trades?symbol={SYMBOL}&n=100"));
     let streamed: Vec<&Value> = of_kind(&messages, "trades").into_iter().flat_map(|m| list(&m["data"])).collect();

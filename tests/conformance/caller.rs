@@ -1,10 +1,11 @@
 //! A participant who signs by itself and speaks plain HTTP.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bitmax::sandbox::{ProductOptions, Sandbox, User, UserOptions};
+use bitmax::sandbox::{ProductOptions, Sandbox, SandboxBuilder, User, UserOptions};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -18,9 +19,18 @@ pub(crate) const START: u64 = 1_700_000_012_345;
 /// A product that nobody but the test trades: tick 0.01, lot 0.001, notional 5 to 400 000, fees 0.001 in the quote asset.
 pub(crate) const SYMBOL: &str = "ABC/USDT";
 
-/// A sandbox whose time stands still until it is moved, with [`SYMBOL`] listed.
+/// A sandbox whose time stands still until it is moved, with [`SYMBOL`] listed, and nobody on its market but users.
 pub(crate) fn still() -> Sandbox {
-    let sandbox = Sandbox::builder().start_time(START).snapshot_delay(std::time::Duration::ZERO).start().unwrap();
+    started(Sandbox::builder().quiet())
+}
+
+/// The same with a market that moves when time does.
+pub(crate) fn lively() -> Sandbox {
+    started(Sandbox::builder())
+}
+
+fn started(builder: SandboxBuilder) -> Sandbox {
+    let sandbox = builder.start_time(START).snapshot_delay(Duration::ZERO).start().unwrap();
     sandbox.add_product(&ProductOptions::new(SYMBOL)).unwrap();
     sandbox
 }

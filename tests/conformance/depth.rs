@@ -7,7 +7,7 @@ use bitmax::Decimal;
 use bitmax::sandbox::{OrderRequest, Sandbox};
 use serde_json::{Value, json};
 
-use crate::caller::{Caller, START, SYMBOL, still};
+use crate::caller::{Caller, START, SYMBOL, lively, still};
 use crate::orders::traders;
 use crate::session::{Session, of_kind};
 use crate::shape::{assert_refusal, assert_shape, dec, list, money, sample};
@@ -215,7 +215,7 @@ fn depth_snapshot_realtime() {
 
 #[test]
 fn market_trades() {
-    let sandbox = still();
+    let sandbox = lively();
     sandbox.advance(Duration::from_secs(1200));
     let mut session = Session::open(&sandbox);
     for level in [1, 5] {

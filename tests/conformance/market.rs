@@ -6,7 +6,7 @@ use bitmax::Decimal;
 use bitmax::sandbox::{OrderRequest, Sandbox};
 use serde_json::{Value, json};
 
-use crate::caller::{Caller, START, SYMBOL, still};
+use crate::caller::{Caller, START, SYMBOL, lively, still};
 use crate::raw::{Answer, Http, get};
 use crate::shape::{
     assert_refusal, assert_shape, assert_shape_without, assert_sound, column, list, money, sample, texts,
@@ -141,7 +141,7 @@ fn ticker_forms_by_commas() {
 
 #[test]
 fn ticker_figures_agree_with_each_other() {
-    let sandbox = still();
+    let sandbox = lively();
     sandbox.advance(Duration::from_secs(90));
     for ticker in list(&data(&sandbox, "/api/pro/v1/spot/ticker")).iter().filter(|ticker| ticker["symbol"] != SYMBOL) {
         let [open, close, high, low, volume] =
@@ -255,7 +255,7 @@ fn bars_need_a_symbol_and_an_interval() {
 
 #[test]
 fn depth_snapshot() {
-    let sandbox = still();
+    let sandbox = lively();
     let depth = whole(&sandbox, "/api/pro/v1/depth?symbol=BTC/USDT");
     assert_shape(&depth, &sample("rest/depth"));
     let depth = &depth["data"];
@@ -295,7 +295,7 @@ fn depth_snapshot_shows_resting_orders() {
 
 #[test]
 fn trades() {
-    let sandbox = still();
+    let sandbox = lively();
     sandbox.advance(Duration::from_secs(600));
     let available = list(&data(&sandbox, "/api/pro/v1/trades?symbol=BTC/USDT&n=100")["data"]).len();
     for (query, most) in [("", 100), ("&n=1", 1), ("&n=7", 7), ("&n=100", 100)] {

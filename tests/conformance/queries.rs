@@ -6,7 +6,7 @@ use bitmax::model::AccountCategory;
 use bitmax::sandbox::{OrderRequest, ProductOptions, Sandbox, UnknownOrder};
 use serde_json::{Value, json};
 
-use crate::caller::{Caller, START, SYMBOL, new_id, still, with};
+use crate::caller::{Caller, START, SYMBOL, lively, new_id, still, with};
 use crate::orders::traders;
 use crate::shape::{assert_shape, assert_shape_without, dec, list, money, row, sample, texts};
 
@@ -393,7 +393,7 @@ fn history_v1_by_pages() {
 
 #[test]
 fn a_margin_order_shows_in_the_histories_of_margin() {
-    let sandbox = still();
+    let sandbox = lively();
     let mut trader = Caller::first(&sandbox);
     let order = json!({"symbol": "BTC/USDT", "time": START, "id": new_id(), "orderType": "market", "side": "buy",
         "orderQty": "0.001"});

@@ -7,7 +7,7 @@ use bitmax::sandbox::{OrderRequest, ProductOptions, Sandbox};
 use serde_json::{Value, json};
 use tungstenite::Message;
 
-use crate::caller::{Caller, START, SYMBOL, sign, still, with};
+use crate::caller::{Caller, START, SYMBOL, lively, sign, still, with};
 use crate::orders::traders;
 use crate::raw::Stream;
 use crate::session::{Session, auth_message, of_kind};
@@ -249,7 +249,7 @@ fn acknowledgements_echo_channel_and_id() {
 
 #[test]
 fn several_symbols_in_one_subscription() {
-    let sandbox = still();
+    let sandbox = lively();
     let symbols = symbols(&sandbox);
     let ten = symbols[..10].join(",");
     let mut session = Session::open(&sandbox);
@@ -356,7 +356,7 @@ fn channel_of(message: &Value) -> String {
 
 #[test]
 fn messages_of_public_channels() {
-    let sandbox = still();
+    let sandbox = lively();
     let mut session = Session::open(&sandbox);
     for channel in
         ["bbo:BTC/USDT", "depth:BTC/USDT", "trades:BTC/USDT", "bar:1:BTC/USDT", "ref-px:BTC", "summary:BTC/USDT"]

@@ -15,8 +15,13 @@ use crate::raw::{Answer, Http};
 /// When sandboxes with a stopped clock begin: 2023-11-14, 22:13:20 UTC.
 pub(crate) const START: u64 = 1_700_000_000_000;
 
-/// A sandbox whose clock stands still, so that nothing happens in it but what the test does.
+/// A sandbox in which nothing happens but what the test does: the clock stands still, and nobody else trades.
 pub(crate) fn still() -> Sandbox {
+    Sandbox::builder().quiet().start_time(START).start().unwrap()
+}
+
+/// The same with a market that moves when time does.
+pub(crate) fn lively() -> Sandbox {
     Sandbox::builder().start_time(START).start().unwrap()
 }
 
@@ -126,10 +131,14 @@ pub(crate) fn dec(value: &Value) -> Decimal {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).parse().unwrap()
 }
 
-/// A sandbox whose clock stands still with a product that nobody trades; a client with 100 ABC and 100 000 USDT
-/// in cash, and another participant with as much.
+/// A quiet sandbox with [`floor_on`] it.
 pub(crate) fn floor() -> (Sandbox, Client, User) {
-    let sandbox = still();
+    floor_on(still())
+}
+
+/// A product that nobody else trades; a client with 100 ABC and 100 000 USDT in cash, and another participant with as
+/// much.
+pub(crate) fn floor_on(sandbox: Sandbox) -> (Sandbox, Client, User) {
     sandbox.add_product(&ProductOptions::new("ABC/USDT")).unwrap();
     let other = sandbox.add_user(UserOptions::new());
     for (user, usdt) in [(sandbox.user(), 0), (&other, 100_000)] {

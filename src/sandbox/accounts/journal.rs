@@ -11,8 +11,10 @@ use crate::{Asset, OrderId};
 
 /// How far back it reaches, ms: 7 days.
 pub(super) const REACH: u64 = 7 * 86_400_000;
-/// Entries that are kept, at most; beyond them it reaches less far. As many changes of orders are kept.
+/// Entries that are kept, at most; beyond them it reaches less far.
 const MAX_ENTRIES: usize = 10_000;
+/// Changes of orders that are remembered, at most.
+const MAX_CHANGES: usize = 50_000;
 
 /// One asset's change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +85,7 @@ impl Journal {
     pub(super) fn note(&mut self, event: &Event, cause: &'static str) {
         if let Event::Order(update) = event {
             self.changes.push_back(update.order.clone());
-            if self.changes.len() > MAX_ENTRIES {
+            if self.changes.len() > MAX_CHANGES {
                 self.changes.pop_front();
             }
         }

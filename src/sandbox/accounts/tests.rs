@@ -24,7 +24,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let mut market = Market::new(1, NOW);
+        let mut market = Market::new(1, false, NOW);
         let mut accounts = Accounts::new(1);
         let (user, pair) = accounts.add_user(&mut market, Profile::default());
         for (asset, amount) in [("USDT", 1_000_000u32), ("BTC", 100), ("ETH", 100)] {

@@ -40,7 +40,7 @@ impl Board {
         engine: &mut Engine,
         assets: &[(ListedAsset, Path)],
         listed: &ListedProduct,
-        seed: u64,
+        (seed, quiet): (u64, bool),
         since: u64,
         now: u64,
     ) -> Result<Self, InvalidProduct> {
@@ -62,7 +62,7 @@ impl Board {
         let past =
             Past::new(seed, spec.symbol, [base, quote], [tick, lot], usual_lots * u64::from(listed.activity) / 2);
         let random = Random::new(blend(seed, key));
-        let participants = (listed.activity > 0)
+        let participants = (listed.activity > 0 && !quiet)
             .then(|| Participants::new(engine, spec, usual_lots, listed.activity * STEP as u32 / 60, random, now));
         let history = History::new(past.clone(), since, now);
         let depth = Depth::new(20_000_000_000 + key % 10_000_000_000, now);

@@ -53,8 +53,8 @@ impl Market {
     ///
     /// # Errors
     /// What does not add up.
-    pub(crate) fn restore(seed: u64, kept: &Kept, now: u64) -> Result<(Self, Vec<UserId>), String> {
-        let mut market = Self::opened(seed, now);
+    pub(crate) fn restore(seed: u64, quiet: bool, kept: &Kept, now: u64) -> Result<(Self, Vec<UserId>), String> {
+        let mut market = Self::opened(seed, quiet, now);
         for Added { spec, price, activity, since } in &kept.added {
             let listed = market.list(spec.clone(), *price, *activity, *since);
             listed.map_err(|e| format!("{}: {e}", spec.symbol))?;

@@ -63,9 +63,10 @@ pub(crate) struct Market {
 }
 
 impl Market {
-    /// The market of this seed as it is at `now`, UTC ms.
-    pub(crate) fn new(seed: u64, now: u64) -> Self {
-        let mut market = Self::opened(seed, now.saturating_sub(WARM_UP * STEP));
+    /// The market of this seed as it is at `now`, UTC ms; `quiet`: without participants on the products of the live
+    /// exchange.
+    pub(crate) fn new(seed: u64, quiet: bool, now: u64) -> Self {
+        let mut market = Self::opened(seed, quiet, now.saturating_sub(WARM_UP * STEP));
         while market.next_step <= now {
             market.step(market.next_step);
         }
@@ -75,7 +76,7 @@ impl Market {
     }
 
     /// The market before anyone has moved.
-    fn opened(seed: u64, begin: u64) -> Self {
+    fn opened(seed: u64, quiet: bool, begin: u64) -> Self {
         // Like the live exchange's: beyond what a float holds.
         let mut engine = Engine::new(engine::Settings { first_sn: 8_159_711, first_trade: (1 << 57) + begin });
         let assets: Vec<_> = products::assets().into_iter().map(|listed| with_path(seed, listed)).collect();
@@ -83,7 +84,7 @@ impl Market {
             .into_iter()
             .filter_map(|listed| {
                 let since = (begin - begin % PAST_STEP).saturating_sub(PAST);
-                let opened = Board::open(&mut engine, &assets, &listed, seed, since, begin);
+                let opened = Board::open(&mut engine, &assets, &listed, (seed, quiet), since, begin);
                 opened.inspect_err(|e| log::error!("{} is not listed: {e}", listed.spec.symbol)).ok()
             })
             .collect();
@@ -145,7 +146,7 @@ impl Market {
         let added = Added { spec: spec.clone(), price, activity, since: now };
         let listed = ListedProduct { domain: products::domain(spec.quote), spec, activity };
         let since = now - now % bars::MINUTE;
-        match Board::open(&mut self.engine, &self.assets, &listed, self.seed, since, now) {
+        match Board::open(&mut self.engine, &self.assets, &listed, (self.seed, false), since, now) {
             Ok(board) => {
                 self.boards.push(board);
                 self.added.push(added);

@@ -8,7 +8,7 @@ const START: u64 = 1_700_000_000_000;
 #[test]
 fn the_market_stays_sound_for_every_seed() {
     for seed in 0..2 {
-        let mut market = Market::new(seed, START);
+        let mut market = Market::new(seed, false, START);
         let symbols: Vec<Symbol> = market.products().map(|product| product.spec.symbol).collect();
         let mut trades = 0;
         for _ in 0..600 {
@@ -36,7 +36,7 @@ fn the_market_stays_sound_for_every_seed() {
 
 #[test]
 fn channels_are_known_by_name_and_argument() {
-    let market = Market::new(1, START);
+    let market = Market::new(1, false, START);
     let code = |channel: &str| market.check_channel(channel).map_err(|refusal| refusal.code);
     for channel in
         ["bbo:BTC/USDT", "depth:BTC/USDT", "trades:CHZ/USDT", "summary:ETH/BTC", "bar:1m:BTC/USDT", "ref-px:BTC"]
@@ -76,7 +76,7 @@ fn live(market: &mut Market, steps: u64) -> BTreeMap<Symbol, Vec<Trade>> {
 
 #[test]
 fn bars_are_those_of_the_trades() {
-    let mut market = Market::new(3, START);
+    let mut market = Market::new(3, false, START);
     let trades = live(&mut market, 3 * 600);
     let minute = Interval::named("1").unwrap();
     assert_eq!(trades.len(), market.products().count(), "every product trades");
@@ -99,7 +99,7 @@ fn bars_are_those_of_the_trades() {
 #[test]
 #[ignore = "lives through an hour: some seconds in release, half a minute in debug"]
 fn an_hour_has_quiet_times_bursts_and_gaps() {
-    let mut market = Market::new(1, START);
+    let mut market = Market::new(1, false, START);
     let trades = live(&mut market, 36_000);
     let products: Vec<ListedProduct> = market.products().cloned().collect();
     let mut gaps = 0;
