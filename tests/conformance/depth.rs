@@ -216,7 +216,7 @@ fn depth_snapshot_realtime() {
 #[test]
 fn market_trades() {
     let sandbox = lively();
-    sandbox.advance(Duration::from_secs(1200));
+    sandbox.advance(Duration::from_secs(120));
     let mut session = Session::open(&sandbox);
     for level in [1, 5] {
         let answer = session.ask(&json!({"op": "req", "id": "abcd1334", "action": "market-trades",

@@ -16,7 +16,7 @@ const QUARTER: Duration = Duration::from_secs(15 * 60);
 
 /// A sandbox as [`still`](crate::caller::still), which allows clients no more than this.
 fn limited(limits: StreamLimits) -> Sandbox {
-    let builder = Sandbox::builder().start_time(START).snapshot_delay(Duration::ZERO);
+    let builder = Sandbox::builder().quiet().start_time(START).snapshot_delay(Duration::ZERO);
     // No pings, so that sessions last while the time is moved.
     let sandbox = builder.limits(limits).ping_interval(Duration::from_secs(86_400)).start().unwrap();
     sandbox.add_product(&ProductOptions::new(SYMBOL)).unwrap();

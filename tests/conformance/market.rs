@@ -296,7 +296,7 @@ fn depth_snapshot_shows_resting_orders() {
 #[test]
 fn trades() {
     let sandbox = lively();
-    sandbox.advance(Duration::from_secs(600));
+    sandbox.advance(Duration::from_secs(120));
     let available = list(&data(&sandbox, "/api/pro/v1/trades?symbol=BTC/USDT&n=100")["data"]).len();
     for (query, most) in [("", 100), ("&n=1", 1), ("&n=7", 7), ("&n=100", 100)] {
         let trades = whole(&sandbox, &format!("/api/pro/v1/trades?symbol=BTC/USDT{query}"));
