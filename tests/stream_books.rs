@@ -5,6 +5,7 @@
 #[path = "support/ws.rs"]
 mod ws;
 
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -300,16 +301,20 @@ fn what_the_exchange_refuses_is_told() {
 
 #[test]
 fn a_wait_has_an_end() {
-    let server = Server::start(|_, socket| {
+    let (asked, was_asked) = mpsc::channel();
+    let server = Server::start(move |_, socket| {
         let mut peer = Peer::greet(socket);
         assert_eq!(peer.acknowledge_sub(), "depth:A/B");
         assert_eq!(peer.hear_json()["action"], "depth-snapshot");
+        asked.send(()).unwrap();
         drop(peer.wait_for_close());
     });
     let stream = server.client().stream().connect().unwrap();
     let mut book = stream.book("A/B").unwrap();
     assert!(!book.wait(Duration::from_millis(1)).unwrap());
     assert!(!book.wait_live(Duration::from_millis(1)).unwrap());
+    was_asked.recv_timeout(PATIENCE).unwrap();
+    assert!(!book.wait(Duration::from_millis(1)).unwrap());
     assert_eq!((book.status(), book.bbo()), (BookStatus::Waiting, None));
 }
 
