@@ -243,7 +243,7 @@ fn a_server_that_does_not_answer_runs_into_the_right_time_out() {
 #[test]
 fn a_deadline_bounds_every_call_and_none_is_sent_after_it() {
     let server = Server::start(|_| Reply::Stall(Vec::new()));
-    let client = server.client().with_deadline(Instant::now() + Duration::from_millis(200));
+    let client = server.client().with_deadline(Instant::now() + Duration::from_millis(500));
     let error = client.market().assets().unwrap_err();
     assert_eq!((timeout(&error), error.may_have_executed()), (Timeout::Call, true));
     let error = client.market().assets().unwrap_err();

@@ -103,7 +103,7 @@ fn without_the_exchanges_time_the_machines_is_used() {
             ASKING => bad.clone(),
             _ => Reply::json(info()),
         });
-        let builder = with_credentials(&server).clock_correction(true).read_timeout(Duration::from_millis(100));
+        let builder = with_credentials(&server).clock_correction(true).read_timeout(Duration::from_millis(500));
         let client = builder.build().unwrap().with_deadline(Instant::now() + Duration::from_secs(20));
         client.info().unwrap();
         client.info().unwrap();

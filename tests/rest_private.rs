@@ -474,7 +474,7 @@ fn an_order_whose_answer_is_lost_may_have_been_placed() {
         [Reply::Reset(Vec::new()), Reply::Stall(Vec::new()), Reply::status(502, "", "<html>"), Reply::json("{")]
     {
         let server = exchange(move |_| reply.clone());
-        let client: Client = with_credentials(&server).read_timeout(Duration::from_millis(100)).build().unwrap();
+        let client: Client = with_credentials(&server).read_timeout(Duration::from_millis(500)).build().unwrap();
         let account = client.account(AccountCategory::Cash).unwrap();
         assert!(account.place(&accept_order()).unwrap_err().may_have_executed());
         assert_eq!(server.requests().len(), 2, "an order is sent once");

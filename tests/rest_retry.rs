@@ -84,7 +84,7 @@ fn failures_that_pass_are_tried_through_and_others_are_told_at_once() {
             0 | 1 => failure.clone(),
             _ => Reply::json(fixture("assets-v2")),
         });
-        let client = retrying(&server).read_timeout(Duration::from_millis(200)).build().unwrap();
+        let client = retrying(&server).read_timeout(Duration::from_millis(500)).build().unwrap();
         assert_eq!(client.market().assets().is_ok(), passes, "{told}");
         assert_eq!(server.requests().len(), if passes { 3 } else { 1 }, "{told}");
     }

@@ -139,13 +139,13 @@ fn every_way_not_to_connect_is_told_as_what_it_is() {
     }
 
     let server = Server::start(|_, socket| drop(Peer::upgrade(socket).wait_for_close()));
-    match server.client().stream().connect_timeout(Duration::from_millis(200)).connect() {
+    match server.client().stream().connect_timeout(Duration::from_secs(1)).connect() {
         Err(Error::Timeout(timeout)) => assert_eq!(timeout, Timeout::Greeting),
         other => panic!("{other:?}"),
     }
 
     let server = Server::start(|_, mut socket| while socket.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {});
-    match server.client().stream().connect_timeout(Duration::from_millis(200)).connect() {
+    match server.client().stream().connect_timeout(Duration::from_secs(1)).connect() {
         Err(Error::Timeout(timeout)) => assert_eq!(timeout, Timeout::Connect),
         other => panic!("{other:?}"),
     }

@@ -259,7 +259,7 @@ fn an_acknowledgement_that_never_comes_is_told_and_its_data_taken() {
             drop(peer.wait_for_close());
         }
     });
-    let builder = quick(server.client().stream()).answer_timeout(Duration::from_millis(50));
+    let builder = quick(server.client().stream()).answer_timeout(Duration::from_millis(300));
     let stream = builder.subscribe(Channel::bbo(["A/B"])).connect().unwrap();
     connected(&stream);
     let (mut failed, mut data) = (0, 0);
