@@ -68,7 +68,8 @@ fn main() {
     let ns = common::medians([&mut play, &mut books, &mut decode, &mut value, &mut read]);
     let each = ns.map(|ns| ns / texts.len() as f64);
     common::report();
-    println!("{}: {} messages of {} bytes", path.display(), texts.len(), bytes / texts.len());
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    println!("{name}: {} messages of {} bytes", texts.len(), bytes / texts.len());
     println!("{:<44}{:>12}{:>18}", "", "ns/message", "messages/s");
     let names =
         ["played: events", "played: events into books", "decoded alone", "serde_json::Value", "read from the file"];
