@@ -12,30 +12,7 @@ mod support;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use support::{PUBLIC, Reply, Server, bars_answer, fixture, program, same};
-
-/// How a run of the program ended.
-struct Run {
-    status: i32,
-    out: String,
-    err: String,
-}
-
-impl Run {
-    /// The only line of the output, as JSON.
-    fn json(&self) -> Value {
-        assert_eq!(self.status, 0, "{}", self.err);
-        assert_eq!(self.out.lines().count(), 1, "{}", self.out);
-        serde_json::from_str(&self.out).unwrap()
-    }
-
-    /// The error on the only line of standard error.
-    fn error(&self) -> Value {
-        assert_eq!(self.out, "");
-        assert_eq!(self.err.lines().count(), 1, "{}", self.err);
-        serde_json::from_str::<Value>(&self.err).unwrap()["error"].clone()
-    }
-}
+use support::{PUBLIC, Reply, Run, Server, bars_answer, fixture, program, same};
 
 fn bitmax(args: &[&str]) -> Run {
     bitmax_with(args, &[])
@@ -43,12 +20,7 @@ fn bitmax(args: &[&str]) -> Run {
 
 /// Runs a command line with variables of the environment.
 fn bitmax_with(args: &[&str], variables: &[(&str, &str)]) -> Run {
-    let output = Command::new(program()).args(args).env_clear().envs(variables.iter().copied()).output().unwrap();
-    Run {
-        status: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    Run::of(Command::new(program()).args(args).env_clear().envs(variables.iter().copied()))
 }
 
 /// Runs a command line against a server.
@@ -174,7 +146,7 @@ fn a_refusal_ends_with_1() {
     assert_eq!(run.status, 1);
     let wanted = json!({"kind": "refused", "code": 100_008, "reason": "SYMBOL_ERROR", "message": "no such symbol",
         "mayHaveExecuted": false});
-    assert_eq!(run.error(), wanted);
+    assert_eq!(run.error().1, wanted);
     let run = against(&server, "depth X/Y");
     assert_eq!((run.status, run.out.as_str()), (1, ""));
     assert!(run.err.contains("SYMBOL_ERROR") && run.err.contains("no such symbol"), "{}", run.err);
@@ -201,7 +173,7 @@ fn bad_usage_and_bad_input_end_with_2_and_send_nothing() {
     ] {
         let run = against(&server, &format!("{args} --json"));
         assert_eq!(run.status, 2, "{args}");
-        let error = run.error();
+        let error = run.error().1;
         assert_eq!((&error["kind"], &error["mayHaveExecuted"]), (&json!(kind), &json!(false)), "{args}");
         assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()));
         let run = against(&server, args);
@@ -213,10 +185,10 @@ fn bad_usage_and_bad_input_end_with_2_and_send_nothing() {
         &["--json", "assets", "--ws", "ws://127.0.0.1:1"],
     ] {
         let run = bitmax(args);
-        assert_eq!((run.status, &run.error()["kind"]), (2, &json!("usage")), "{args:?}");
+        assert_eq!((run.status, &run.error().1["kind"]), (2, &json!("usage")), "{args:?}");
     }
     let run = bitmax(&["--json", "assets", "--rest", "ftp://127.0.0.1:1", "--ws", "ws://127.0.0.1:1"]);
-    assert_eq!((run.status, &run.error()["kind"]), (2, &json!("invalid-input")));
+    assert_eq!((run.status, &run.error().1["kind"]), (2, &json!("invalid-input")));
     assert_eq!(server.requests(), []);
 }
 
@@ -233,7 +205,7 @@ fn no_answer_or_a_bad_one_ends_with_3() {
         let server = Server::start(move |_| reply.clone());
         let timeout = if kind == "timeout" { "0.3" } else { "10" };
         let run = against(&server, &format!("assets --timeout {timeout} --json"));
-        let error = run.error();
+        let error = run.error().1;
         assert_eq!((run.status, &error["kind"], &error["mayHaveExecuted"]), (3, &json!(kind), &json!(true)), "{error}");
         // What may pass is tried twice more, as far as the time-out goes.
         let times = if matches!(kind, "transport" | "http") { 3 } else { 1 };
@@ -243,7 +215,7 @@ fn no_answer_or_a_bad_one_ends_with_3() {
     socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();
     let run = bitmax(&["--json", "assets", "--rest", &format!("http://{address}"), "--ws", &format!("ws://{address}")]);
-    let error = run.error();
+    let error = run.error().1;
     assert_eq!((run.status, &error["kind"], &error["mayHaveExecuted"]), (3, &json!("transport"), &json!(false)));
 }
 
@@ -255,7 +227,7 @@ fn the_time_out_bounds_all_pages_together() {
         Reply::json(bars_answer(&(0..500).map(|i| to - (499 - i) * MINUTE).collect::<Vec<_>>(), request))
     });
     let run = against(&server, "bars A/B 1 --n 4000000000 --timeout 0.5 --json");
-    assert_eq!((run.status, &run.error()["kind"]), (3, &json!("timeout")));
+    assert_eq!((run.status, &run.error().1["kind"]), (3, &json!("timeout")));
     assert!(server.requests().len() > 1);
 }
 
@@ -275,7 +247,7 @@ fn a_proxy_of_the_environment_is_used_but_never_for_this_machine() {
 
     let args = ["assets", "--json", "--rest", "http://exchange.invalid", "--ws", "ws://127.0.0.1:1"];
     let run = bitmax_with(&args, &[("ALL_PROXY", &proxy_url)]);
-    let error = run.error();
+    let error = run.error().1;
     assert_eq!((run.status, &error["kind"], &error["mayHaveExecuted"]), (3, &json!("transport"), &json!(false)));
     let requests = proxy.requests();
     assert_eq!(requests.len(), 3, "tried twice more");

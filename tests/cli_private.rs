@@ -4,39 +4,17 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
-use support::{KEY, PRIVATE, Recorded, Reply, SECRET, Server, assert_signed, exchange, fixture, program, same};
-
-struct Run {
-    status: i32,
-    out: String,
-    err: String,
-}
+use support::{KEY, PRIVATE, Recorded, Reply, Run, SECRET, Server, assert_signed, exchange, fixture, program, same};
 
 /// Runs a command line against a server, with credentials and with what is written to standard input.
 fn run(server: &Server, args: &[&str], input: &str) -> Run {
     let (rest, ws) = (server.url(), format!("ws://{}", server.address()));
-    let mut child = Command::new(program())
-        .args(["--rest", &rest, "--ws", &ws])
-        .args(args)
-        .env_clear()
-        .envs([("BITMAX_API_KEY", KEY), ("BITMAX_API_SECRET", SECRET)])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command that refuses its arguments does not read.
-    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    Run {
-        status: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    let mut command = Command::new(program());
+    command.args(["--rest", &rest, "--ws", &ws]).args(args).env_clear();
+    Run::fed(command.envs([("BITMAX_API_KEY", KEY), ("BITMAX_API_SECRET", SECRET)]), input)
 }
 
 fn words(line: &str) -> Vec<&str> {

@@ -4,21 +4,13 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
 use bitmax::model::AccountCategory::Cash;
 use bitmax::sandbox::{OrderRequest, Sandbox, UserOptions};
 use serde_json::{Value, json};
-use support::program;
-
-/// How a run of the program ended.
-#[derive(Debug)]
-struct Run {
-    status: i32,
-    out: String,
-    err: String,
-}
+use support::{Run, program};
 
 fn command(sandbox: &Sandbox, line: &str) -> Command {
     let mut command = Command::new(program());
@@ -28,12 +20,7 @@ fn command(sandbox: &Sandbox, line: &str) -> Command {
 }
 
 fn run_with(sandbox: &Sandbox, line: &str, input: &str) -> Run {
-    let mut child =
-        command(sandbox, line).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Run { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    Run::fed(&mut command(sandbox, line), input)
 }
 
 fn run(sandbox: &Sandbox, line: &str) -> Run {

@@ -10,29 +10,7 @@ use std::time::{Duration, Instant};
 use bitmax::model::AccountCategory::{Cash, Margin};
 use bitmax::sandbox::{Fault, OrderRequest, Permission, Sandbox, UserOptions};
 use serde_json::{Value, json};
-use support::program;
-
-/// How a run of the program ended.
-#[derive(Debug)]
-struct Run {
-    status: i32,
-    out: String,
-    err: String,
-}
-
-impl Run {
-    /// The only line of the output, as JSON.
-    fn json(&self) -> Value {
-        assert_eq!((self.status, self.out.lines().count()), (0, 1), "{self:?}");
-        serde_json::from_str(&self.out).unwrap()
-    }
-
-    /// The exit status, and the error on the only line of standard error.
-    fn error(&self) -> (i32, Value) {
-        assert_eq!((self.out.as_str(), self.err.lines().count()), ("", 1), "{self:?}");
-        (self.status, serde_json::from_str::<Value>(&self.err).unwrap()["error"].clone())
-    }
-}
+use support::{Run, program};
 
 fn command(target: &[&str], line: &str) -> Command {
     let mut command = Command::new(program());
@@ -48,9 +26,7 @@ fn of(sandbox: &Sandbox, line: &str) -> Command {
 }
 
 fn run(mut command: Command) -> Run {
-    let output = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Run { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    Run::of(&mut command)
 }
 
 /// A program that prints events while the test goes on; it ends by itself.

@@ -6,12 +6,14 @@
 mod bars;
 mod calls;
 mod private;
+mod run;
 mod same;
 mod server;
 
 pub use bars::bars_answer;
 pub use calls::PUBLIC;
 pub use private::*;
+pub use run::Run;
 pub use same::same;
 pub use server::{Recorded, Reply, Server};
 
