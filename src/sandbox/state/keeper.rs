@@ -38,9 +38,7 @@ impl Keeper {
         let work = move || {
             let mut over = false;
             while !over {
-                // What is in the file stays there until the next copy is written: if that takes as long as the last did,
-                // until its time is up. A disk too slow for that is left half of the time.
-                over = told.wait(AGE.saturating_sub(began.elapsed() + took.min(AGE / 2)));
+                over = told.wait(until_next(took).saturating_sub(began.elapsed()));
                 began = Instant::now();
                 // No more than the copying holds the exchange up.
                 let changed = desk.enter(|exchange, _| {
@@ -61,6 +59,13 @@ impl Keeper {
     }
 }
 
+/// How long after a copy was taken the next is, where the last took so long to take and to write. What is in the file
+/// stays there until the next is written: if that takes as long, until its time is up. A disk too slow for that is left
+/// half of the time.
+fn until_next(took: Duration) -> Duration {
+    AGE - took.min(AGE / 2)
+}
+
 impl End {
     /// Waits so long, or for the end; whether it has come.
     fn wait(&self, time: Duration) -> bool {
@@ -77,5 +82,19 @@ impl Drop for Keeper {
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             log::error!("the thread that keeps the sandbox's state panicked");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_old_when_the_next_one_is_written() {
+        for millis in [0, 1, 80, 499, 500] {
+            let took = Duration::from_millis(millis);
+            assert_eq!(until_next(took) + took, AGE, "{millis}");
+        }
+        assert_eq!(until_next(Duration::from_secs(7)), AGE / 2);
     }
 }

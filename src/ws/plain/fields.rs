@@ -30,31 +30,27 @@ fn label<T>(of: impl Fn(&str) -> T) -> impl Fn(&str) -> Option<T> {
     move |text| Some(of(text))
 }
 
-/// What messages of an account have in common.
-struct OfAccount<T> {
-    id: String,
-    kind: Option<AccountKind>,
-    data: T,
-}
-
 impl<'a> Rest<'a> {
     pub(super) fn order(&mut self) -> Option<OrderUpdate> {
-        let OfAccount { id, kind, data } = self.of_account(Self::order_state)?;
-        Some(OrderUpdate::new(id, kind, data))
+        self.of_account(Self::order_state, OrderUpdate::new)
     }
 
     pub(super) fn balance(&mut self) -> Option<BalanceUpdate> {
-        let OfAccount { id, kind, data } = self.of_account(Self::balance_state)?;
-        Some(BalanceUpdate::new(id, kind, data))
+        self.of_account(Self::balance_state, BalanceUpdate::new)
     }
 
-    fn of_account<T>(&mut self, read: impl Fn(&mut Self) -> Option<T>) -> Option<OfAccount<T>> {
+    /// What messages of an account have in common, about data of their own.
+    fn of_account<T, U>(
+        &mut self,
+        read: fn(&mut Self) -> Option<T>,
+        make: fn(String, Option<AccountKind>, T) -> U,
+    ) -> Option<U> {
         fields!(self {
             b"accountId" => id: maybe(label(str::to_owned)),
             b"ac" | b"accountCategory" => kind: maybe(label(AccountKind::from_text)),
-            b"data" => data: object(&read),
+            b"data" => data: object(read),
         });
-        Some(OfAccount { id: id.flatten().unwrap_or_default(), kind: kind.flatten(), data: data? })
+        Some(make(id.flatten().unwrap_or_default(), kind.flatten(), data?))
     }
 
     fn order_state(&mut self) -> Option<OrderState> {
