@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::book::{BookStatus, OrderBook, StaleReason};
 use crate::model::DepthKind;
