@@ -169,6 +169,7 @@ mod tests {
 
     use super::*;
 
+    // No two figures of a message are alike, so that none can stand for another.
     const TEXTS: [&str; 10] = [
         r#"{"m":"bbo","symbol":"BTC/USDT","data":{"ts":1573068442532,"bid":["9309.11","0.0197172"],"ask":["9309.12","0.8851266"]}}"#,
         r#"{"m":"depth","symbol":"A/B", "data":{"ts":1,"seqnum":21034366119,"asks":[["0.629959","5799"],["0.63","0"]],"bids":[]}}"#,
@@ -176,10 +177,10 @@ mod tests {
         r#"{"m":"depth-realtime","symbol":"A/B","data":{"ts":1,"seqnum":2,"asks":[],"bids":[["2.0","1"]]}}"#,
         r#"{"m":"depth-snapshot-realtime","symbol":"A/B","data":{"ts":0,"seqnum":2,"asks":[],"bids":[]}}"#,
         r#"{"m":"trades","symbol":"A/B","data":[{"p":"0.6248","q":"416","ts":1,"bm":true,"seqnum":2},{"p":"1","q":"2","ts":3,"bm":false,"seqnum":144115188077966308}]}"#,
-        r#"{"m":"order","accountId":"cshQtyfq8XLA","ac":"CASH","data":{"s":"BTC/USDT","sn":8159711,"sd":"Buy","ap":"0","bab":"2006.5974027","btb":"2006.5974027","cf":"0","cfq":"0","err":"","fa":"USDT","orderId":"s16ef210b1a50866943712bfaf1584b","ot":"Market","p":"7967.62","q":"0.0083","qab":"793.23","qtb":"860.23","sp":"","st":"New","t":1576019215402,"ei":"NULL_VAL"}}"#,
+        r#"{"m":"order","accountId":"cshQtyfq8XLA","ac":"CASH","data":{"s":"BTC/USDT","sn":8159711,"sd":"Buy","ap":"0","bab":"2006.5974027","btb":"2006.6","cf":"","cfq":"0.001","err":"","fa":"USDT","orderId":"s16ef210b1a50866943712bfaf1584b","ot":"Market","p":"7967.62","q":"0.0083","qab":"793.23","qtb":"860.23","sp":"7900","st":"New","t":1576019215402,"ei":"NULL_VAL"}}"#,
         r#"{"m":"order","accountId":"c","ac":"CASH", "data":{"sn":6,"orderId":"r1","s":"A/B","t":1,"st":"Ready","err":"?"}}"#,
-        r#"{"m":"balance","accountId":"marOxpKJV8","ac":"MARGIN","data":{"a":"USDT","sn":8159802,"tb":"400","ab":"400","brw":"0","int":""}}"#,
-        r#"{"m":"bar","s":"BTC/USDT","data":{"i":"1d","ts":1575398940000,"o":"0.04993","c":"0.04970","h":"0.04993","l":"0.04970","v":"8052"}}"#,
+        r#"{"m":"balance","accountId":"marOxpKJV8","ac":"MARGIN","data":{"a":"USDT","sn":8159802,"tb":"400","ab":"399.5","brw":"0","int":""}}"#,
+        r#"{"m":"bar","s":"BTC/USDT","data":{"i":"1d","ts":1575398940000,"o":"0.04993","c":"0.04970","h":"0.04994","l":"0.0496","v":"8052"}}"#,
     ];
 
     /// What the readers of the models make of it.
