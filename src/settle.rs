@@ -33,7 +33,8 @@ const EARLY_LISTS: u32 = 3;
 /// How many times it must not show when it is late enough.
 const NEGATIVES: u32 = 2;
 
-/// What became of an order, from [`Account::place_settled`](crate::Account::place_settled).
+/// What became of an order, from [`Account::place_settled`](crate::Account::place_settled) or
+/// [`StreamHandle::place_settled`](crate::StreamHandle::place_settled).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Settled {
@@ -70,7 +71,8 @@ impl Settled {
     }
 }
 
-/// What became of a cancel, from [`Account::cancel_settled`](crate::Account::cancel_settled).
+/// What became of a cancel, from [`Account::cancel_settled`](crate::Account::cancel_settled) or
+/// [`StreamHandle::cancel_settled`](crate::StreamHandle::cancel_settled).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SettledCancel {

@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bitmax::model::{AccountCategory, AccountKind, OrderStatus, Outcome, Side, TransactionType};
 use bitmax::sandbox::{Sandbox, SandboxError, Speed};
 use bitmax::{
-    Account, BalanceQuery, CancelOrder, Client, ClientOrderId, Code, Credentials, Decimal, Error, NewOrder,
-    OrderHistoryQuery, OrderSource, RecentOrdersQuery, Respond, WalletQuery, order_id,
+    Account, Authentication, BalanceQuery, CancelOrder, Client, ClientOrderId, Code, Credentials, Decimal, Error,
+    NewOrder, OrderHistoryQuery, OrderSource, RecentOrdersQuery, Respond, WalletQuery, order_id,
 };
 
 fn start() -> (Sandbox, Client) {
@@ -113,9 +113,13 @@ fn rules_refuse_what_the_exchange_would() {
     let product = client.market().products(AccountCategory::Cash).unwrap()[0].clone();
     let off_tick = product.tick_size * Decimal::from(1000) + product.tick_size / Decimal::TWO;
     let order = NewOrder::limit(product.symbol, Side::Buy, product.max_qty, off_tick).unwrap();
+    let stream = client.stream().authenticate(Authentication::Header).connect().unwrap();
+    let over_stream = || stream.place(AccountCategory::Cash, &order).unwrap_err();
     assert_eq!(code(cash.place(&order).unwrap_err()), Code::TICK_SIZE_VIOLATION);
+    assert_eq!(code(over_stream()), Code::TICK_SIZE_VIOLATION);
     let rules = cash.load_rules().unwrap();
     assert_eq!(cash.place(&order).unwrap_err().kind(), "invalid-input");
+    assert_eq!(over_stream().kind(), "invalid-input");
     let order = NewOrder::limit("BTC/USDT", Side::Sell, "0.0012345678", "90000.123456789").unwrap();
     let fitted = rules.fit(&order).unwrap();
     assert!(!fitted.changes.is_empty());

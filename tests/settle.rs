@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use bitmax::model::{AccountCategory, OrderStatus, Side};
 use bitmax::sandbox::{Fault, Sandbox, UnknownOrder, User, UserOptions};
 use bitmax::{
-    Account, CancelOrder, Client, ClientBuilder, ClientOrderId, Error, NewOrder, OrderSource, Settled, SettledCancel,
-    order_id,
+    Account, Authentication, CancelOrder, Client, ClientBuilder, ClientOrderId, Error, Event, NewOrder, OrderSource,
+    Settled, SettledCancel, Stream, order_id,
 };
 use serde_json::{Value, json};
 use support::{Recorded, Reply, Server, exchange, fixture, with_credentials};
@@ -186,6 +186,83 @@ fn a_cancel_is_settled_too() {
     assert_eq!(open(&sandbox), [id]);
 }
 
+/// A sandbox that accepts for a second, and a stream that expects that.
+fn stream() -> (Sandbox, Stream) {
+    let sandbox = Sandbox::start().unwrap();
+    sandbox.set_acceptance_window(S);
+    let client = settings(&sandbox, sandbox.user()).build().unwrap();
+    let stream = client.stream().authenticate(Authentication::Header).request_timeout(S / 2).connect().unwrap();
+    (sandbox, stream)
+}
+
+/// Reads on until an event comes.
+fn until(stream: &Stream, awaited: impl Fn(&Event) -> bool) {
+    let deadline = after(10 * S);
+    while !awaited(&stream.recv_timeout(deadline.saturating_duration_since(Instant::now())).unwrap()) {}
+}
+
+#[test]
+fn orders_over_the_stream_are_settled_too() {
+    let (sandbox, stream) = stream();
+    let place = |order: NewOrder, time| stream.place_settled(AccountCategory::Cash, &order, after(time));
+    let settled = place(order(), 10 * S).unwrap();
+    assert!(matches!(&settled, Settled::Placed { order: None, .. }), "{settled:?}");
+    assert_eq!(open(&sandbox), [settled.order_id().unwrap()]);
+    sandbox.user().cancel_all(AccountCategory::Cash);
+    let dear = NewOrder::limit("BTC/USDT", Side::Buy, "9000", "10000").unwrap();
+    assert!(matches!(place(dear.into(), 10 * S).unwrap(), Settled::Refused(_)));
+
+    for fault in [Fault::LoseAnswer, Fault::Break(bitmax::sandbox::Break::After(0))] {
+        let rule = sandbox.inject(fault.at("req place-order"));
+        let Settled::Placed { order_id, order: Some(found), .. } = place(order(), 10 * S).unwrap() else { panic!() };
+        assert!(order_id.as_str().starts_with('s'));
+        assert_eq!((open(&sandbox), found.order_id, rule.hits()), (vec![order_id], order_id, 1));
+        sandbox.user().cancel_all(AccountCategory::Cash);
+    }
+
+    // The stream's own acknowledgements showed how ids are computed.
+    until(&stream, |event| matches!(event, Event::Reconnected { .. }));
+    sandbox.inject(Fault::LoseRequest.at("req place-order"));
+    let settled = place(order(), 30 * S).unwrap();
+    assert!(matches!(settled, Settled::Absent), "{settled:?}");
+    assert!(open(&sandbox).is_empty());
+}
+
+#[test]
+fn what_a_stream_does_not_send_is_an_error() {
+    let (sandbox, stream) = stream();
+    let place = |order: NewOrder, time| stream.place_settled(AccountCategory::Cash, &order, after(time)).unwrap_err();
+    let field = |error: Error| matches!(error, Error::InvalidInput(e) if e.field() == "id");
+    assert!(field(place(order().id(ClientOrderId::new("short1").unwrap()), 10 * S)));
+    assert!(!place(order(), Duration::ZERO).may_have_executed());
+    sandbox.inject(Fault::Refuse(bitmax::sandbox::Reply::new(503)).at("UPGRADE *").always());
+    sandbox.sessions().iter().for_each(|session| session.break_off(bitmax::sandbox::Break::After(0)));
+    until(&stream, |event| matches!(event, Event::Disconnected(_)));
+    let error = place(order(), 10 * S);
+    assert!(matches!(error, Error::NotReady(_)), "{error}");
+    assert!(open(&sandbox).is_empty());
+}
+
+#[test]
+fn a_cancel_over_the_stream_is_settled_too() {
+    let (sandbox, stream) = stream();
+    let cash = AccountCategory::Cash;
+    let place = || stream.place(cash, &order()).unwrap().info.order_id().unwrap();
+    let cancel =
+        |id, time| stream.cancel_settled(cash, &CancelOrder::new(id, "BTC/USDT").unwrap(), after(time)).unwrap();
+    let id = place();
+    assert!(matches!(cancel(id, 10 * S), SettledCancel::Taken(None)));
+    assert!(matches!(cancel(id, 10 * S), SettledCancel::Refused(_)));
+    let id = place();
+    sandbox.inject(Fault::LoseAnswer.at("req cancel-order"));
+    let settled = cancel(id, 10 * S);
+    assert!(matches!(&settled, SettledCancel::Closed(order) if order.status == OrderStatus::Canceled), "{settled:?}");
+    let id = place();
+    sandbox.inject(Fault::LoseRequest.at("req cancel-order"));
+    let settled = cancel(id, 20 * S);
+    assert!(matches!(&settled, SettledCancel::NotTaken(Some(order)) if order.order_id == id), "{settled:?}");
+}
+
 #[test]
 fn the_command_line_settles() {
     let sandbox = Sandbox::start().unwrap();
@@ -214,8 +291,12 @@ fn the_command_line_settles() {
     assert_eq!((status, &err["error"]["kind"], &err["error"]["mayHaveExecuted"]), (3, &json!("unknown"), &json!(true)));
     let (status, _, err) = place(&["9000", "--price", "10000", "--settle"]);
     assert_eq!((status, &err["error"]["kind"]), (1, &json!("refused")));
-    assert_eq!(place(&["0.001", "--price", "10000", "--settle", "--over", "ws"]).0, 2);
     assert_eq!(open(&sandbox).len(), 2);
+
+    sandbox.inject(Fault::LoseAnswer.at("req place-order"));
+    let (status, out, _) = place(&["0.001", "--price", "10000", "--settle", "--over", "ws"]);
+    assert_eq!((status, out["settled"].as_str(), out["order"]["status"].as_str()), (0, Some("placed"), Some("New")));
+    assert_eq!(open(&sandbox).len(), 3);
 }
 
 /// The id that the exchange of these tests gives to an order that came.

@@ -236,10 +236,15 @@ impl OrderCommand {
                 let (over, settle) = (place.over.over, place.settle);
                 let order = place.order()?;
                 if settle {
-                    return match over {
-                        Over::Rest => settled(client.account(category)?.place_settled(&order, deadline)?, output),
-                        Over::Ws => Err(Failure::usage("--settle: only orders over REST are settled")),
-                    };
+                    return settled(
+                        match over {
+                            Over::Rest => client.account(category)?.place_settled(&order, deadline)?,
+                            Over::Ws => {
+                                ask(client, way, deadline, |stream| stream.place_settled(category, &order, deadline))?
+                            }
+                        },
+                        output,
+                    );
                 }
                 let answer = match over {
                     Over::Rest => client.account(category)?.place(&order)?,

@@ -27,6 +27,13 @@ pub(crate) struct Identities {
     pub(super) id_rule: IdRule,
 }
 
+impl Identities {
+    /// The identity, where it has been asked for.
+    pub(super) fn known(&self) -> Option<&Identity> {
+        self.known.get().map(|identity| &**identity)
+    }
+}
+
 /// The calls about the account as a whole. They need credentials.
 impl Client {
     /// Who the key belongs to and what it may do: `GET /api/pro/v1/info`.

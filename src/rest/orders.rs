@@ -13,7 +13,7 @@ use crate::error::{DecodeError, Error, InvalidInput, Refusal, Result};
 use crate::model::{AccountCategory, CancelAllAck, Order, OrderAnswer, Outcome, Rows};
 use crate::order::{CancelOrder, NewOrder, OrderBody};
 use crate::order_answer::RawAnswer;
-use crate::order_id::ClientOrderId;
+use crate::order_id::{ClientOrderId, OrderSource};
 use crate::rules::Rules;
 use crate::symbol::{OrderId, Symbol};
 
@@ -30,8 +30,8 @@ struct Batch<T> {
 
 impl Account {
     /// Loads the rules for orders from the products of the exchange: `GET /api/pro/v1/AC/products`, and on margin also
-    /// `GET /api/pro/v1/products`. From then on every order of the category that is placed through this client or its
-    /// clones is checked against them before it is sent. Loaded anew, they replace the old.
+    /// `GET /api/pro/v1/products`. From then on every order of the category that is placed through this client, its
+    /// clones or their streams is checked against them before it is sent. Loaded anew, they replace the old.
     ///
     /// # Errors
     /// As all calls: see [`Account`].
@@ -82,7 +82,9 @@ impl Account {
             let batch = Batch { orders };
             let answer: RawAnswer = self.client.send(&self.request(&endpoint::PLACE_BATCH).body(&batch))?;
             let answer = answer.batch(&endpoint::PLACE_BATCH)?;
-            batch.orders.iter().zip(&answer.info).for_each(|(body, outcome)| self.note_acknowledged(body, outcome));
+            for (body, outcome) in batch.orders.iter().zip(&answer.info) {
+                self.client.note_acknowledged(OrderSource::Rest, body, outcome);
+            }
             Ok(answer)
         })
     }
@@ -211,7 +213,7 @@ impl Account {
             note(body.id(), body.time());
             let answer: RawAnswer = self.client.send(&self.request(&endpoint::PLACE).body(&body))?;
             let answer = answer.one(&endpoint::PLACE)?;
-            self.note_acknowledged(&body, &answer.info);
+            self.client.note_acknowledged(OrderSource::Rest, &body, &answer.info);
             Ok(answer)
         })
     }

@@ -7,9 +7,10 @@ use std::time::Instant;
 use super::account::Account;
 use super::endpoint::{CANCEL, PLACE};
 use super::history::RecentOrdersQuery;
+use crate::client::Client;
 use crate::clock::wall_millis;
 use crate::error::{DecodeError, Error, InvalidInput, Refusal, Result};
-use crate::model::{Order, OrderError, Outcome, Rows};
+use crate::model::{Order, OrderAnswer, OrderError, Outcome, Rows};
 use crate::order::{CancelOrder, NewOrder, OrderBody};
 use crate::order_id::{ClientOrderId, OrderSource, order_id, tail};
 use crate::pace::seed;
@@ -38,6 +39,17 @@ impl IdRule {
         let before = self.0.fetch_or(if is_as_computed { Self::CONFIRMED } else { Self::BROKEN }, Ordering::Relaxed);
         if !is_as_computed && before & Self::BROKEN == 0 {
             log::warn!("the exchange's id of an order is {acknowledged}, not {computed}: absence cannot be told");
+        }
+    }
+}
+
+impl Client {
+    /// Holds an acknowledged order's id against the one that was computed.
+    pub(crate) fn note_acknowledged(&self, source: OrderSource, body: &OrderBody, outcome: &Outcome) {
+        let Some(identity) = self.identities().known() else { return };
+        let computed = order_id(source, body.time(), &identity.uid, body.id().as_str());
+        if let (Some(computed), Some(acknowledged)) = (computed, outcome.order_id()) {
+            self.identities().id_rule.saw(computed, acknowledged);
         }
     }
 }
@@ -81,19 +93,27 @@ impl Account {
     /// ```
     pub fn place_settled(&self, order: &impl AsRef<NewOrder>, deadline: Instant) -> Result<Settled> {
         let order = order.as_ref();
+        self.settle_order(OrderSource::Rest, order, deadline, |by, note| self.until(by).send_order(order, note))
+    }
+
+    /// Has an order sent once, by a time, and finds out what became of it. `send` notes its id and time before it sends.
+    pub(crate) fn settle_order(
+        &self,
+        source: OrderSource,
+        order: &NewOrder,
+        deadline: Instant,
+        send: impl FnOnce(Instant, &mut dyn FnMut(ClientOrderId, u64)) -> Result<OrderAnswer<Outcome>>,
+    ) -> Result<Settled> {
+        let computed = |id: ClientOrderId, time| order_id(source, time, self.uid(), id.as_str());
         if self.uid().is_empty() {
             return Err(InvalidInput::new("userUID", "is not known, so that no order can be settled").into());
         }
-        if order.client_id().is_some_and(|id| self.computed(id, 0).is_none()) {
+        if order.client_id().is_some_and(|id| computed(id, 0).is_none()) {
             return Err(InvalidInput::new("id", "has fewer than nine letters or digits: it cannot be settled").into());
         }
 
-        let account = self.until(deadline);
         let mut sent = None;
-        let (error, duplicate) = match account
-            .until(halfway(deadline))
-            .send_order(order, |id, time| sent = Some((id, time)))
-        {
+        let (error, duplicate) = match send(halfway(deadline), &mut |id, time| sent = Some((id, time))) {
             Ok(answer) => match answer.info {
                 Outcome::Ack(ack) => return Ok(Settled::Placed { order_id: ack.order_id, order: None }),
                 Outcome::Accept(order) | Outcome::Done(order) => return Ok(placed(order)),
@@ -106,7 +126,7 @@ impl Account {
             Err(error) => return Err(error),
         };
         // cannot fail: what may have been executed was sent, and its id was checked
-        let Some((id, time, order_id)) = sent.and_then(|(id, time)| Some((id, time, self.computed(id, time)?))) else {
+        let Some((id, time, order_id)) = sent.and_then(|(id, time)| Some((id, time, computed(id, time)?))) else {
             return Err(error);
         };
 
@@ -115,6 +135,7 @@ impl Account {
         let left = deadline.saturating_duration_since(Instant::now());
         let mut inquiry = Inquiry::new(Subject::Order, time, window, left, error, seed());
         let tail = tail(id.as_str());
+        let account = self.until(deadline);
         let verdict = account.inquire(&mut inquiry, |question| match question {
             Question::Time => Ok(Reply::Time(account.exchange_time()?)),
             Question::Status => Ok(shown(account.order(order_id)?)),
@@ -139,8 +160,17 @@ impl Account {
     /// # Errors
     /// Where nothing was sent: as all calls, see [`Account`].
     pub fn cancel_settled(&self, cancel: &CancelOrder, deadline: Instant) -> Result<SettledCancel> {
-        let account = self.until(deadline);
-        let error = match account.until(halfway(deadline)).cancel(cancel) {
+        self.settle_cancel(cancel, deadline, |by| self.until(by).cancel(cancel))
+    }
+
+    /// Has a cancel sent once, by a time, and finds out what became of it.
+    pub(crate) fn settle_cancel(
+        &self,
+        cancel: &CancelOrder,
+        deadline: Instant,
+        send: impl FnOnce(Instant) -> Result<Option<OrderAnswer<Outcome>>>,
+    ) -> Result<SettledCancel> {
+        let error = match send(halfway(deadline)) {
             Ok(None) => return Ok(SettledCancel::Taken(None)),
             Ok(Some(answer)) => match answer.info {
                 Outcome::Ack(_) => return Ok(SettledCancel::Taken(None)),
@@ -161,6 +191,7 @@ impl Account {
         let left = deadline.saturating_duration_since(Instant::now());
         let mut inquiry = Inquiry::new(Subject::Cancel, time, window, left, error, seed());
         let mut last = None;
+        let account = self.until(deadline);
         let verdict = account.inquire(&mut inquiry, |question| match question {
             Question::Time => Ok(Reply::Time(account.exchange_time()?)),
             _ => {
@@ -174,18 +205,6 @@ impl Account {
             Verdict::Absent => SettledCancel::NotTaken(last),
             Verdict::Unknown => SettledCancel::Unknown { error: inquiry.into_error() },
         })
-    }
-
-    /// Holds an acknowledged order's id against the one that was computed.
-    pub(super) fn note_acknowledged(&self, body: &OrderBody, outcome: &Outcome) {
-        if let (Some(computed), Some(acknowledged)) = (self.computed(body.id(), body.time()), outcome.order_id()) {
-            self.client.identities().id_rule.saw(computed, acknowledged);
-        }
-    }
-
-    /// The id that the exchange gives to an order.
-    fn computed(&self, id: ClientOrderId, time: u64) -> Option<OrderId> {
-        order_id(OrderSource::Rest, time, self.uid(), id.as_str())
     }
 
     /// The same account with a deadline.

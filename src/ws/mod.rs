@@ -15,6 +15,7 @@ mod replay;
 mod reply;
 mod request;
 mod session;
+mod settle;
 mod socket;
 mod stats;
 mod stream;

@@ -23,7 +23,7 @@ use crate::model::{
 };
 use crate::order::{CancelOrder, NewOrder, OrderBody};
 use crate::order_answer::RawAnswer;
-use crate::order_id::ClientOrderId;
+use crate::order_id::{ClientOrderId, OrderSource};
 use crate::symbol::{OrderId, Symbol};
 
 /// Requests over the socket. Each is sent at once or not at all: a stream that is not ready refuses with
@@ -38,24 +38,53 @@ use crate::symbol::{OrderId, Symbol};
 impl StreamHandle {
     /// Places an order and waits for the exchange's answer. The protocol's `place-order`.
     ///
+    /// An order whose answer was lost ([`may_have_executed`](Error::may_have_executed)) may have been placed:
+    /// [`place_settled`](Self::place_settled) finds out.
+    ///
     /// # Errors
-    /// As all requests: see above.
+    /// As all requests: see above; [`Error::InvalidInput`] also for what does not meet the
+    /// [rules](crate::Account::load_rules), if they were loaded.
     pub fn place(&self, account: AccountCategory, order: &impl AsRef<NewOrder>) -> Result<OrderAnswer<Outcome>> {
-        self.patiently(|| self.place_later(account, order)?.wait())
+        self.send_order(account, order.as_ref(), &mut |_, _| {})
     }
 
     /// Places an order; the answer can be waited for later.
     ///
     /// # Errors
-    /// As all requests: see above.
+    /// As [`place`](Self::place).
     pub fn place_later(
         &self,
         account: AccountCategory,
         order: &impl AsRef<NewOrder>,
     ) -> Result<Reply<OrderAnswer<Outcome>>> {
-        let body = order.as_ref().stamp(self.now_millis())?;
+        self.ask_to_place(account, &self.stamp(account, order.as_ref())?)
+    }
+
+    /// Places an order and waits; `note` hears its id and time before it is sent.
+    pub(super) fn send_order(
+        &self,
+        account: AccountCategory,
+        order: &NewOrder,
+        note: &mut dyn FnMut(ClientOrderId, u64),
+    ) -> Result<OrderAnswer<Outcome>> {
+        self.patiently(|| {
+            let body = self.stamp(account, order)?;
+            note(body.id(), body.time());
+            let answer = self.ask_to_place(account, &body)?.wait()?;
+            self.client().note_acknowledged(OrderSource::Stream, &body, &answer.info);
+            Ok(answer)
+        })
+    }
+
+    /// An order that meets the rules, where they were loaded, as it is sent now.
+    fn stamp(&self, account: AccountCategory, order: &NewOrder) -> Result<OrderBody> {
+        self.client().rules().check(account, order)?;
+        Ok(order.stamp(self.now_millis())?)
+    }
+
+    fn ask_to_place(&self, account: AccountCategory, body: &OrderBody) -> Result<Reply<OrderAnswer<Outcome>>> {
         let ask = Ask::of_order("place-order", account, body.id());
-        self.ask(ask, &body, |answer| order_answer(answer)?.one("place-order"))
+        self.ask(ask, body, |answer| order_answer(answer)?.one("place-order"))
     }
 
     /// Cancels an order and waits for the exchange's answer. The protocol's `cancel-order`.
@@ -218,7 +247,7 @@ impl StreamHandle {
 
     /// Does it again when the limit allows it, where the stream is [set](super::StreamBuilder::wait_when_limited) to
     /// wait and the time of a request is long enough.
-    fn patiently<T>(&self, send: impl Fn() -> Result<T>) -> Result<T> {
+    fn patiently<T>(&self, mut send: impl FnMut() -> Result<T>) -> Result<T> {
         let until = Instant::now() + self.request_timeout();
         loop {
             match send() {

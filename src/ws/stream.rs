@@ -616,6 +616,10 @@ impl StreamHandle {
         &self.remote
     }
 
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     pub(super) fn waits_when_limited(&self) -> bool {
         self.wait_when_limited
     }
