@@ -33,6 +33,17 @@ impl Waits {
     }
 }
 
+/// What `Retry-After` asks for, in seconds; never more than a day, whatever it says. A date is not heeded.
+pub(crate) fn retry_after(header: &str) -> Option<Duration> {
+    const LONGEST: u64 = 24 * 60 * 60;
+    let seconds = header.trim();
+    if seconds.is_empty() || !seconds.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    // What is no number of 64 bits is too large for one.
+    Some(Duration::from_secs(seconds.parse().unwrap_or(LONGEST).min(LONGEST)))
+}
+
 /// A seed for jitter, which needs to differ and no more.
 pub(crate) fn seed() -> u64 {
     getrandom::u64().unwrap_or_else(|_| crate::clock::wall_nanos())
@@ -106,6 +117,17 @@ mod tests {
             let ceiling = (BASE * (1 << n)).min(CAP);
             assert!(*longest <= ceiling && *longest > ceiling * 9 / 10, "{n}: {longest:?} of {ceiling:?}");
         }
+    }
+
+    #[test]
+    fn what_a_server_asks_for_has_a_bound() {
+        for (header, seconds) in [("17", Some(17)), (" 0 ", Some(0)), ("-1", None), ("1.5", None), ("", None)] {
+            assert_eq!(retry_after(header), seconds.map(Duration::from_secs), "{header}");
+        }
+        for long in ["86401", "18446744073709551615", "99999999999999999999999999"] {
+            assert_eq!(retry_after(long), Some(Duration::from_secs(86_400)), "{long}");
+        }
+        assert_eq!(retry_after("Wed, 21 Oct 2026 07:28:00 GMT"), None);
     }
 
     #[test]

@@ -111,6 +111,13 @@ fn a_retry_that_would_be_too_late_is_not_waited_for() {
     let client = patient.with_deadline(Instant::now() + Duration::from_secs(3000));
     assert!(client.market().assets().is_err());
     assert_eq!(server.requests().len(), 2);
+    // No number of seconds is too large to be read.
+    for seconds in ["86400", "18446744073709551615", "99999999999999999999"] {
+        let server = Server::start(move |_| Reply::status(503, &format!("retry-after: {seconds}\r\n"), ""));
+        let client = retrying(&server).build().unwrap();
+        assert_eq!(client.market().assets().unwrap_err().retry_after(), Some(Duration::from_secs(86_400)));
+        assert_eq!(server.requests().len(), 1);
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use ureq::{Agent, Body, Proxy, ProxyProtocol};
 use self::connect::{Marked, Names, NotSent, Tcp};
 use crate::config::{ClientBuilder, RestConfig, is_loopback};
 use crate::error::{Error, InvalidInput, Phase, Result, Timeout};
+use crate::pace::retry_after;
 
 /// How a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,7 +179,7 @@ impl Transport {
         let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let mut answer = Answer {
             status: response.status().as_u16(),
-            retry_after: text(header::RETRY_AFTER).and_then(|s| s.trim().parse().ok()).map(Duration::from_secs),
+            retry_after: text(header::RETRY_AFTER).and_then(retry_after),
             location: text(header::LOCATION).map(str::to_owned),
             body: Vec::new(),
         };

@@ -18,6 +18,7 @@ use tungstenite::{Error as WsError, WebSocket};
 
 use crate::clock::wall_nanos;
 use crate::error::{Error, HttpError, InvalidInput, Phase, Refusal, start_of};
+use crate::pace::retry_after;
 use crate::ws::session::AuthHeaders;
 use crate::ws::wire;
 
@@ -337,7 +338,7 @@ fn refused(error: WsError) -> Error {
     Error::Http(Box::new(HttpError {
         status,
         body: start_of(body, 512),
-        retry_after: header(header::RETRY_AFTER).and_then(|s| s.trim().parse().ok()).map(Duration::from_secs),
+        retry_after: header(header::RETRY_AFTER).and_then(retry_after),
         location: header(header::LOCATION).map(str::to_owned),
     }))
 }
