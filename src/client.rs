@@ -85,6 +85,11 @@ impl Client {
         Self { deadline: Some(at), ..self.clone() }
     }
 
+    /// The same client with this deadline, where it has no earlier one.
+    pub(crate) fn ending_by(&self, at: Instant) -> Self {
+        self.with_deadline(self.deadline.map_or(at, |deadline| deadline.min(at)))
+    }
+
     /// The calls for public market data. They need no credentials.
     pub fn market(&self) -> Market {
         Market::new(self.clone())

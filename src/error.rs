@@ -54,13 +54,15 @@ impl Error {
     ///
     /// `false` is a promise: the call was refused here or by the exchange, or no connection came about.
     /// Everything else that fails after the call began is `true`: an order must then be asked about
-    /// before it is sent again.
+    /// before it is sent again. So are refusals that do not say that nothing was done: a failure of the exchange's own, a
+    /// code of something before it with a status that is none of success, and an id that was used before, which may
+    /// have been by this very call.
     pub fn may_have_executed(&self) -> bool {
         match self {
             Self::InvalidInput(_) | Self::NotReady(_) | Self::RateLimited(_) | Self::Closed => false,
             Self::Transport(e) => !e.phase.is_before_sending(),
             Self::Timeout(t) => !matches!(t, Timeout::Deadline | Timeout::Resolve | Timeout::Connect),
-            Self::Refused(r) => r.code.is_server_failure(),
+            Self::Refused(r) => r.is_in_doubt(),
             Self::Http(_) | Self::Decode(_) | Self::TooLarge(_) | Self::ClosedByServer(_) | Self::ConnectionLost => {
                 true
             }
@@ -78,7 +80,12 @@ impl Error {
             | Self::RateLimited(_)
             | Self::ClosedByServer(_)
             | Self::ConnectionLost => true,
-            Self::Refused(r) => r.code.is_server_failure() || r.code == Code::TOO_MANY_REQUESTS,
+            Self::Refused(r) => {
+                r.code.is_server_failure()
+                    || r.code == Code::TOO_MANY_REQUESTS
+                    || r.status == Some(429)
+                    || r.is_of_a_gateway() && r.status >= Some(500)
+            }
             Self::Http(e) => e.status == 429 || e.status >= 500,
             Self::InvalidInput(_) | Self::Decode(_) | Self::TooLarge(_) | Self::Closed => false,
         }
@@ -353,9 +360,16 @@ pub struct DecodeError {
     pub near: String,
     /// Line and column are of the whole text.
     source: Option<serde_json::Error>,
+    of_row: bool,
 }
 
 impl DecodeError {
+    /// Whether it is one row of a list that could not be read, and the others were. An iterator over pages goes on after
+    /// it, and has ended after any other.
+    pub fn is_of_row(&self) -> bool {
+        self.of_row
+    }
+
     /// From the JSON reader's error and the text that it read.
     pub(crate) fn new(what: impl Into<String>, text: &str, source: serde_json::Error) -> Self {
         // serde_json counts columns in bytes, from 1, within the line.
@@ -365,7 +379,13 @@ impl DecodeError {
         let done = source.to_string().starts_with("missing field")
             || text.get(..at).is_some_and(|before| before.ends_with("{}") || before.ends_with("[]"));
         let inside = if done { at } else { at.saturating_sub(1) };
-        Self { what: what.into(), path: json_path::at(text, inside), near: around(text, at), source: Some(source) }
+        Self {
+            what: what.into(),
+            path: json_path::at(text, inside),
+            near: around(text, at),
+            source: Some(source),
+            of_row: false,
+        }
     }
 
     /// The same where the text was this part of a larger one.
@@ -379,12 +399,18 @@ impl DecodeError {
     pub(crate) fn row(what: impl Into<String>, row: &Unreadable) -> Self {
         let Unreadable { index, text, reason } = row;
         let source = <serde_json::Error as serde::de::Error>::custom(reason);
-        Self { what: what.into(), path: format!("[{index}]"), near: around(text, 0), source: Some(source) }
+        Self {
+            what: what.into(),
+            path: format!("[{index}]"),
+            near: around(text, 0),
+            source: Some(source),
+            of_row: true,
+        }
     }
 
     /// Something that JSON allows and the protocol does not.
     pub(crate) fn shape(what: impl Into<String>, text: &str) -> Self {
-        Self { what: what.into(), path: String::new(), near: around(text, 0), source: None }
+        Self { what: what.into(), path: String::new(), near: around(text, 0), source: None, of_row: false }
     }
 }
 
@@ -447,6 +473,13 @@ mod tests {
                 retry_after: None,
             }))
         };
+        // In the words of the exchange, and in those of something before it.
+        let said = |status, code, reason: &str| match refused(code) {
+            Error::Refused(refusal) => {
+                Error::Refused(Box::new(Refusal { status: Some(status), reason: reason.to_owned(), ..*refusal }))
+            }
+            other => other,
+        };
         let http = |status| {
             Error::Http(Box::new(HttpError { status, body: String::new(), retry_after: None, location: None }))
         };
@@ -462,6 +495,16 @@ mod tests {
             (refused(300_011), false, false),
             (refused(510_001), true, true),
             (refused(100_101), true, true),
+            (refused(6010), false, false),
+            (said(200, 0, "DupNewCoid"), true, false),
+            (said(200, 0, "DupCancelCoid"), true, false),
+            (said(200, 0, "NotEnoughBalance"), false, false),
+            (said(504, 504, ""), true, true),
+            (said(429, 429, ""), true, true),
+            (said(429, 100_014, ""), false, true),
+            (said(403, 403, ""), true, false),
+            (said(400, 300_011, ""), false, false),
+            (said(500, 300_011, ""), false, false),
             (http(429), true, true),
             (http(403), true, false),
             (http(502), true, true),

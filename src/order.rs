@@ -227,11 +227,17 @@ impl NewOrder {
         self.id
     }
 
-    /// The order as it is sent now.
-    pub(crate) fn stamp(&self, now: u64) -> Result<OrderBody, InvalidInput> {
+    /// Whether its settings go together.
+    pub(crate) fn check(&self) -> Result<(), InvalidInput> {
         if self.post_only && matches!(self.time_in_force, Some(TimeInForce::Ioc | TimeInForce::Fok)) {
             return Err(InvalidInput::new("timeInForce", "a post-only order stands; it cannot trade at once"));
         }
+        Ok(())
+    }
+
+    /// The order as it is sent now.
+    pub(crate) fn stamp(&self, now: u64) -> Result<OrderBody, InvalidInput> {
+        self.check()?;
         Ok(OrderBody {
             id: id_or_random(self.id)?,
             time: self.time.unwrap_or(now),

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rust_decimal::Decimal;
 
-use crate::error::{Error, InvalidInput};
-use crate::model::{AccountCategory, CommissionType, OrderType, Product, ProductStatus, ProductV1, Side};
+use crate::error::{Error, InvalidInput, Result};
+use crate::model::{AccountCategory, CommissionType, OrderType, Product, ProductStatus, ProductV1, Side, Unreadable};
 use crate::order::NewOrder;
 use crate::symbol::{Asset, Symbol};
 
@@ -33,6 +33,8 @@ pub struct Rules {
     category: AccountCategory,
     products: HashMap<Symbol, Product>,
     not_on_margin: HashSet<Symbol>,
+    /// Products whose rows could not be read: nothing is known of them.
+    unread: HashSet<Symbol>,
 }
 
 /// What an order has to meet.
@@ -148,7 +150,17 @@ impl Rules {
             category,
             products: products.iter().map(|product| (product.symbol, product.clone())).collect(),
             not_on_margin: not_on_margin.collect(),
+            unread: HashSet::new(),
         }
+    }
+
+    /// The same, but for the products of rows that could not be read.
+    pub(crate) fn without(mut self, rows: &[Unreadable]) -> Self {
+        for row in rows {
+            log::warn!("a product's rules cannot be read: {}: {}", row.reason, row.text);
+            self.unread.extend(row.text_of("symbol").and_then(|symbol| Symbol::new(&symbol).ok()));
+        }
+        self
     }
 
     /// The product, where the account category trades it.
@@ -292,10 +304,14 @@ impl LoadedRules {
         *self.slot(rules.category) = Some(Arc::clone(rules));
     }
 
-    /// Whether an order meets the rules of the category, where they were loaded.
-    pub(crate) fn check(&self, category: AccountCategory, order: &NewOrder) -> Result<(), Violation> {
-        let rules = self.slot(category).clone();
-        rules.map_or(Ok(()), |rules| rules.check(order))
+    /// Whether an order's settings go together, and whether it meets the rules of the category, where they were loaded
+    /// and those of its product could be read.
+    pub(crate) fn check(&self, category: AccountCategory, order: &NewOrder) -> Result<()> {
+        order.check()?;
+        match self.slot(category).clone() {
+            Some(rules) if !rules.unread.contains(&order.symbol) => Ok(rules.check(order)?),
+            _ => Ok(()),
+        }
     }
 }
 

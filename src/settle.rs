@@ -56,7 +56,7 @@ pub enum Settled {
     Unknown {
         /// The server's id that it has if it is there, to [ask for](crate::Account::order) later.
         order_id: OrderId,
-        /// What went wrong last, in sending it or in asking.
+        /// Why its answer is lost: [`may_have_executed`](Error::may_have_executed) is true of it.
         error: Box<Error>,
     },
 }
@@ -88,7 +88,7 @@ pub enum SettledCancel {
     /// The deadline came before certainty: the order may be cancelled yet.
     #[non_exhaustive]
     Unknown {
-        /// What went wrong last, in sending the cancel or in asking.
+        /// Why its answer is lost: [`may_have_executed`](Error::may_have_executed) is true of it.
         error: Box<Error>,
     },
 }
@@ -147,7 +147,6 @@ pub(crate) enum Subject {
 /// One inquiry.
 #[derive(Debug)]
 pub(crate) struct Inquiry {
-    subject: Subject,
     /// What is asked when the exchange's clock is past this shows what was taken: UTC milliseconds.
     late: u64,
     deadline: Duration,
@@ -161,7 +160,8 @@ pub(crate) struct Inquiry {
     /// How long the server asks to wait, of the answers of this round.
     asked_to_wait: Option<Duration>,
     found: Option<Box<Order>>,
-    /// How often it did not show when it was late enough, and whether that is so of the lists.
+    /// How often it did not show when it was late enough, and whether that is so of the lists; of a cancel nothing is
+    /// looked for there.
     negatives: u32,
     not_open: bool,
     not_recent: bool,
@@ -181,7 +181,6 @@ impl Inquiry {
     ) -> Self {
         let window = u64::try_from(window.saturating_add(MARGIN).as_millis()).unwrap_or(u64::MAX);
         Self {
-            subject,
             late: time.saturating_add(window),
             deadline,
             waits: Waits::new(BASE, CAP, seed),
@@ -198,7 +197,8 @@ impl Inquiry {
         }
     }
 
-    /// What to do next. `id_is_sure` says whether the way in which the id was computed is known to be right.
+    /// What to do next. `id_is_sure` says whether the id is the exchange's own, or computed in a way that is known to be
+    /// right.
     pub(crate) fn next(&mut self, now: Duration, id_is_sure: bool) -> Next {
         if let Some(order) = self.found.take() {
             return Next::End(Verdict::Found(order));
@@ -236,8 +236,8 @@ impl Inquiry {
             },
             Ok(Reply::Nothing) => {}
             Err(error) => {
+                log::info!("could not ask: {error}");
                 self.asked_to_wait = self.asked_to_wait.max(error.retry_after());
-                *self.error = error;
             }
         }
         if self.questions.is_empty() {
@@ -245,7 +245,7 @@ impl Inquiry {
         }
     }
 
-    /// What went wrong last, in sending or in asking.
+    /// Why the answer is lost.
     pub(crate) fn into_error(self) -> Box<Error> {
         self.error
     }
@@ -258,7 +258,7 @@ impl Inquiry {
         }
         self.questions.push_back(Question::Status);
         let enough = self.is_late(now) && self.negatives + 1 >= NEGATIVES;
-        if self.subject == Subject::Order && (enough || self.rounds == EARLY_LISTS) {
+        if enough || self.rounds == EARLY_LISTS {
             if !self.not_open {
                 self.questions.push_back(Question::Open);
             }

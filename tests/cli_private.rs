@@ -181,9 +181,11 @@ fn one_order_is_an_object_and_one_that_is_not_known_null() {
     let row = serde_json::from_str::<Value>(&fixture("order-status")).unwrap()["data"][0].clone();
     let body = json!({"code": 0, "data": row}).to_string();
     let server = exchange(move |_| Reply::json(&body));
-    let printed = run(&server, &words("order cash x1 --json"), "");
+    let id = row["orderId"].as_str().unwrap();
+    let printed = run(&server, &words(&format!("order cash {id} --json")), "");
     same(&row, &serde_json::from_str(&printed.out).unwrap(), &[], &[]).unwrap();
-    assert_eq!(short(server.requests().last().unwrap()), "GET /6/api/pro/v1/cash/order/status?orderId=x1");
+    let asked = short(server.requests().last().unwrap());
+    assert_eq!(asked, format!("GET /6/api/pro/v1/cash/order/status?orderId={id}"));
 
     let server = exchange(|_| Reply::json(r#"{"code":0,"data":{}}"#));
     let printed = run(&server, &words("order cash x1 --json"), "");
@@ -209,6 +211,35 @@ fn a_whole_history_is_one_list() {
     let rows: Value = serde_json::from_str(&printed.out).unwrap();
     let numbers: Vec<u64> = rows.as_array().unwrap().iter().map(|row| row["seqNum"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (1..=25).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_history_that_breaks_off_is_a_failure_and_a_bad_row_is_told() {
+    let history = |broken: bool| {
+        exchange(move |request| {
+            let rows = |rows: &[String]| format!(r#"{{"code":0,"data":[{}]}}"#, rows.join(","));
+            let mut row = serde_json::from_str::<Value>(&fixture("order-history-v2")).unwrap()["data"][0].clone();
+            let number = request.param("seqNum").map_or(1, |n| n.parse().unwrap());
+            row["seqNum"] = json!(number);
+            let good = row.to_string();
+            row["side"] = json!({});
+            match (number, broken) {
+                (1, _) => Reply::json(rows(&[good])),
+                (2, true) => Reply::json(rows(&[good.clone(), good.clone()]).split_at(good.len() * 3 / 2).0),
+                (2, false) => Reply::json(rows(&[row.to_string()])),
+                _ => Reply::json(rows(&[])),
+            }
+        })
+    };
+    let printed = run(&history(false), &words("order-history cash --all --limit 10 --json"), "");
+    assert_eq!(
+        (printed.status, serde_json::from_str::<Value>(&printed.out).unwrap().as_array().unwrap().len()),
+        (0, 1)
+    );
+    assert!(printed.err.contains("data[0]"), "{}", printed.err);
+    let printed = run(&history(true), &words("order-history cash --all --limit 10 --json"), "");
+    assert_eq!(printed.status, 3, "{}", printed.out);
+    assert!(printed.out.is_empty() && printed.err.contains("data[1]"), "{}", printed.err);
 }
 
 #[test]

@@ -80,6 +80,7 @@ fn an_order_whose_answer_is_lost_is_found() {
         Fault::Break(bitmax::sandbox::Break::After(20)),
         Fault::Replace(bitmax::sandbox::Reply::new(502).body("<html>")),
         Fault::Replace(bitmax::sandbox::Reply::new(200).body(r#"{"code":510001}"#)),
+        Fault::Replace(bitmax::sandbox::Reply::new(504).body(r#"{"code":504,"message":"Gateway Timeout"}"#)),
     ] {
         let rule = sandbox.inject(fault.at("POST */order"));
         let Settled::Placed { order_id, order: Some(found), .. } =
@@ -141,7 +142,7 @@ fn without_an_acknowledgement_or_in_too_short_a_time_it_is_unknown() {
             panic!()
         };
         assert!(asked.as_str().ends_with(&id.as_str()[23..]) && asked.as_str().starts_with('a'));
-        assert!(error.may_have_executed() || error.is_retryable(), "{error}");
+        assert!(error.may_have_executed(), "{error}");
     }
 }
 
@@ -182,8 +183,20 @@ fn a_cancel_is_settled_too() {
     assert!(matches!(&settled, SettledCancel::NotTaken(Some(order)) if order.order_id == id), "{settled:?}");
     sandbox.inject(Fault::LoseRequest.at("DELETE */order"));
     let settled = account.cancel_settled(&cancel(id), after(S)).unwrap();
-    assert!(matches!(settled, SettledCancel::Unknown { .. }), "{settled:?}");
+    assert!(matches!(&settled, SettledCancel::Unknown { error, .. } if error.may_have_executed()), "{settled:?}");
     assert_eq!(open(&sandbox), [id]);
+
+    // The id is the exchange's own: it takes no acknowledgement to be sure of it.
+    let restarted = self::account(settings(&sandbox, sandbox.user()));
+    sandbox.inject(Fault::LoseRequest.at("DELETE */order"));
+    let settled = restarted.cancel_settled(&cancel(id), after(20 * S)).unwrap();
+    assert!(matches!(&settled, SettledCancel::NotTaken(Some(order)) if order.order_id == id), "{settled:?}");
+
+    // Something on the way sent it twice, and what the second one got is the answer.
+    let twice = bitmax::sandbox::Reply::new(200).body(r#"{"code":300019,"reason":"DupCancelCoid"}"#);
+    sandbox.inject(Fault::Replace(twice).at("DELETE */order"));
+    let settled = account.cancel_settled(&cancel(id), after(10 * S)).unwrap();
+    assert!(matches!(&settled, SettledCancel::Closed(order) if order.status == OrderStatus::Canceled), "{settled:?}");
 }
 
 /// A sandbox that accepts for a second, and a stream that expects that.

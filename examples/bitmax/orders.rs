@@ -382,7 +382,7 @@ fn whole(orders: bitmax::OrderHistoryIter) -> Result<Rows<HistoryOrder>, Failure
     for order in orders {
         match order {
             Ok(order) => rows.push(order),
-            Err(bitmax::Error::Decode(e)) if e.path.starts_with("data[") => progress.suspend(|| eprintln!("{e}")),
+            Err(bitmax::Error::Decode(e)) if e.is_of_row() => progress.suspend(|| eprintln!("{e}")),
             Err(e) => return Err(e.into()),
         }
         progress.inc(1);

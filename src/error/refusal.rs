@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::code::Code;
+use crate::code::{Code, CodeGroup};
 use crate::de;
-use crate::model::Rows;
+use crate::model::{OrderError, Rows};
 use crate::symbol::{OrderId, Symbol};
 
 /// The exchange's refusal of a call: its non-zero `code` with what it said beside it.
@@ -55,6 +55,22 @@ impl Refusal {
         self.code == Code::INVALID_TIMESTAMP
             || self.orders().iter().any(|order| order.code == Code::INVALID_TIMESTAMP)
             || !self.code.is_server_failure() && [&self.reason, &self.message].into_iter().any(names_it)
+    }
+
+    /// Whether it does not say that nothing was done.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.code.is_server_failure() || self.is_of_a_gateway() || self.is_duplicate()
+    }
+
+    /// Whether it is the word of something before the exchange, with a code of its own, HTTP's say: the call may have
+    /// been handed on.
+    pub(crate) fn is_of_a_gateway(&self) -> bool {
+        self.code.group() == CodeGroup::Other && self.status.is_some_and(|status| !(200..300).contains(&status))
+    }
+
+    /// Whether an order or a cancel of the same id was there before: this very one, if something on the way sent it twice.
+    pub(crate) fn is_duplicate(&self) -> bool {
+        [OrderError::DupNewCoid, OrderError::DupCancelCoid].iter().any(|reason| self.reason == reason.as_str())
     }
 
     /// Whether it is the refusal of a batch.

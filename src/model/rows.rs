@@ -32,8 +32,17 @@ pub struct Unreadable {
 impl Unreadable {
     /// A number of the row, where at least that can be read.
     pub(crate) fn number(&self, field: &str) -> Option<u64> {
+        crate::de::u64(self.field(field)?).ok()
+    }
+
+    /// A text of the row, where at least that can be read.
+    pub(crate) fn text_of(&self, field: &str) -> Option<String> {
+        serde_json::from_str(self.field(field)?.get()).ok()
+    }
+
+    fn field(&self, field: &str) -> Option<&RawValue> {
         let row: HashMap<&str, &RawValue> = serde_json::from_str(&self.text).ok()?;
-        crate::de::u64(*row.get(field)?).ok()
+        row.get(field).copied()
     }
 }
 

@@ -81,14 +81,17 @@ impl Client {
     /// Account group and UID, from `info` the first time.
     pub(crate) fn identity(&self) -> Result<&Arc<Identity>> {
         let identities = self.identities();
+        if let Some(known) = identities.known.get() {
+            return Ok(known);
+        }
+        // Those who wait for another's answer wait no longer than for their own.
+        let client = self.ending_by(self.end_of(&endpoint::INFO));
         loop {
+            let _turn = identities.turns.take(client.deadline())?;
             if let Some(known) = identities.known.get() {
                 return Ok(known);
             }
-            let _turn = identities.turns.take(self.deadline())?;
-            if identities.known.get().is_none() {
-                self.info()?;
-            }
+            client.info()?;
         }
     }
 }

@@ -156,9 +156,10 @@ impl Client {
     /// parent account may.
     ///
     /// # Errors
-    /// As all calls: see [`Account`]; [`Error::InvalidInput`] naming `page`, `pageSize` or `endTime`: a page of 0, a page
-    /// size that is not from 1 to 10, a range that ends before it starts.
+    /// As all calls: see [`Account`]; [`Error::InvalidInput`] naming `subUserId`, `page`, `pageSize` or `endTime`: an id
+    /// that is not one word, a page of 0, a page size that is not from 1 to 10, a range that ends before it starts.
     pub fn subuser_transfers(&self, query: &SubuserTransfersQuery) -> Result<SubuserTransfers> {
+        query.sub_user_id.as_deref().map(|id| visible("subUserId", id)).transpose()?;
         page("page", Some(query.page), u32::MAX)?;
         page("pageSize", Some(query.page_size), MAX_TRANSFERS)?;
         order_of_times(query.start_time, query.end_time)?;

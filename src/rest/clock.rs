@@ -27,35 +27,38 @@ pub(crate) struct ClockSetting {
 impl Client {
     /// Sets the clock before the first signed call, if that can be.
     pub(super) fn ensure_clock(&self) -> Result<()> {
-        let is_done = || {
-            !self.rest_config().clock_correction
-                || self.clock().times_set() > 0
-                || self.clock_setting().tried.load(Ordering::Relaxed)
-        };
-        if is_done() {
+        if self.clock_is_tried() {
             return Ok(());
         }
         let _turn = self.clock_setting().turns.take(self.deadline())?;
-        if !is_done() {
+        if !self.clock_is_tried() {
             self.set_clock();
         }
         Ok(())
     }
 
+    /// Whether there is nothing to be done about the clock before a signed call.
+    pub(super) fn clock_is_tried(&self) -> bool {
+        !self.rest_config().clock_correction
+            || self.clock().times_set() > 0
+            || self.clock_setting().tried.load(Ordering::Relaxed)
+    }
+
     /// Makes a signed call, and once more with the clock set anew where it is refused for its time: such a call has not
-    /// acted. `call` takes the time when it is called.
-    pub(super) fn timely<T>(&self, mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    /// acted. `call` takes the time when it is called; the second one is to be over by `end`.
+    pub(crate) fn timely<T>(&self, end: Instant, mut call: impl FnMut(&Self) -> Result<T>) -> Result<T> {
         let times_set = self.clock().times_set();
-        match call() {
+        match call(self) {
             Err(Error::Refused(refusal)) if refusal.is_for_its_time() && self.rest_config().clock_correction => {
                 log::info!("{refusal}; setting the clock");
-                let turn = self.clock_setting().turns.take(self.deadline());
+                let client = self.ending_by(end);
+                let turn = self.clock_setting().turns.take(client.deadline());
                 // Another thread may have set it since.
-                if turn.is_err() || (self.clock().times_set() == times_set && !self.set_clock()) {
+                if turn.is_err() || (self.clock().times_set() == times_set && !client.set_clock()) {
                     return Err(Error::Refused(refusal));
                 }
                 drop(turn);
-                call()
+                call(&client)
             }
             other => other,
         }

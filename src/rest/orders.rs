@@ -8,10 +8,11 @@ use serde_json::value::RawValue;
 use super::account::Account;
 use super::endpoint::{self, Call};
 use super::request::encoded_len;
+use crate::client::Client;
 use crate::code::{Code, CodeGroup};
 use crate::error::{DecodeError, Error, InvalidInput, Refusal, Result};
 use crate::model::{AccountCategory, CancelAllAck, Order, OrderAnswer, Outcome, Rows};
-use crate::order::{CancelOrder, NewOrder, OrderBody};
+use crate::order::{CancelOrder, NewOrder};
 use crate::order_answer::RawAnswer;
 use crate::order_id::{ClientOrderId, OrderSource};
 use crate::rules::Rules;
@@ -31,7 +32,8 @@ struct Batch<T> {
 impl Account {
     /// Loads the rules for orders from the products of the exchange: `GET /api/pro/v1/AC/products`, and on margin also
     /// `GET /api/pro/v1/products`. From then on every order of the category that is placed through this client, its
-    /// clones or their streams is checked against them before it is sent. Loaded anew, they replace the old.
+    /// clones or their streams is checked against them before it is sent, but for those of a product that could not be
+    /// read, which is logged. Loaded anew, they replace the old.
     ///
     /// # Errors
     /// As all calls: see [`Account`].
@@ -42,7 +44,7 @@ impl Account {
             AccountCategory::Cash => Vec::new(),
             AccountCategory::Margin => market.products_v1()?.into_vec(),
         };
-        let rules = Arc::new(Rules::new(self.category, &products, &all));
+        let rules = Arc::new(Rules::new(self.category, &products, &all).without(products.unreadable()));
         self.client.rules().load(&rules);
         Ok(rules)
     }
@@ -77,13 +79,14 @@ impl Account {
     /// As [`place`](Self::place); [`Error::InvalidInput`] naming `orders` for none or more than 10.
     pub fn place_batch<O: AsRef<NewOrder>>(&self, orders: &[O]) -> Result<OrderAnswer<Vec<Outcome>>> {
         check_batch(orders.len())?;
-        self.stamped(&endpoint::PLACE_BATCH, |now| {
-            let orders = orders.iter().map(|order| self.stamp(order.as_ref(), now)).collect::<Result<_, _>>()?;
+        orders.iter().try_for_each(|order| self.check(order.as_ref()))?;
+        self.stamped(&endpoint::PLACE_BATCH, |client, now| {
+            let orders = orders.iter().map(|order| order.as_ref().stamp(now)).collect::<Result<_, _>>()?;
             let batch = Batch { orders };
-            let answer: RawAnswer = self.client.send(&self.request(&endpoint::PLACE_BATCH).body(&batch))?;
+            let answer: RawAnswer = client.send(&self.request(&endpoint::PLACE_BATCH).body(&batch))?;
             let answer = answer.batch(&endpoint::PLACE_BATCH)?;
             for (body, outcome) in batch.orders.iter().zip(&answer.info) {
-                self.client.note_acknowledged(OrderSource::Rest, body, outcome);
+                client.note_acknowledged(OrderSource::Rest, body, outcome);
             }
             Ok(answer)
         })
@@ -103,9 +106,9 @@ impl Account {
     /// # }
     /// ```
     pub fn cancel(&self, order: &CancelOrder) -> Result<Option<OrderAnswer<Outcome>>> {
-        self.stamped(&endpoint::CANCEL, |now| {
+        self.stamped(&endpoint::CANCEL, |client, now| {
             let body = order.stamp(now)?;
-            let answer: Option<RawAnswer> = self.client.send(&self.request(&endpoint::CANCEL).body(&body))?;
+            let answer: Option<RawAnswer> = client.send(&self.request(&endpoint::CANCEL).body(&body))?;
             answer.map(|answer| answer.one(&endpoint::CANCEL)).transpose()
         })
     }
@@ -117,10 +120,10 @@ impl Account {
     /// As all calls: see [`Account`]; [`Error::InvalidInput`] naming `orders` for none or more than 10.
     pub fn cancel_batch(&self, orders: &[CancelOrder]) -> Result<Option<OrderAnswer<Vec<Outcome>>>> {
         check_batch(orders.len())?;
-        self.stamped(&endpoint::CANCEL_BATCH, |now| {
+        self.stamped(&endpoint::CANCEL_BATCH, |client, now| {
             let orders = orders.iter().map(|order| order.stamp(now)).collect::<Result<_, _>>()?;
             let answer: Option<RawAnswer> =
-                self.client.send(&self.request(&endpoint::CANCEL_BATCH).body(&Batch { orders }))?;
+                client.send(&self.request(&endpoint::CANCEL_BATCH).body(&Batch { orders }))?;
             answer.map(|answer| answer.batch(&endpoint::CANCEL_BATCH)).transpose()
         })
     }
@@ -208,34 +211,35 @@ impl Account {
         order: &NewOrder,
         mut note: impl FnMut(ClientOrderId, u64),
     ) -> Result<OrderAnswer<Outcome>> {
-        self.stamped(&endpoint::PLACE, |now| {
-            let body = self.stamp(order, now)?;
+        self.check(order)?;
+        self.stamped(&endpoint::PLACE, |client, now| {
+            let body = order.stamp(now)?;
             note(body.id(), body.time());
-            let answer: RawAnswer = self.client.send(&self.request(&endpoint::PLACE).body(&body))?;
+            let answer: RawAnswer = client.send(&self.request(&endpoint::PLACE).body(&body))?;
             let answer = answer.one(&endpoint::PLACE)?;
-            self.client.note_acknowledged(OrderSource::Rest, &body, &answer.info);
+            client.note_acknowledged(OrderSource::Rest, &body, &answer.info);
             Ok(answer)
         })
     }
 
-    /// An order that meets the rules, where they were loaded, as it is sent now.
-    fn stamp(&self, order: &NewOrder, now: u64) -> Result<OrderBody> {
-        self.client.rules().check(self.category, order)?;
-        Ok(order.stamp(now)?)
+    /// Whether an order may be sent, by all that is known here.
+    fn check(&self, order: &NewOrder) -> Result<()> {
+        self.client.rules().check(self.category, order)
     }
 
     /// Makes a call whose body has the time in it, and an id where none is given: both are new where it is refused for
     /// its time and made once more.
-    fn stamped<T>(&self, call: &Call, mut send: impl FnMut(u64) -> Result<T>) -> Result<T> {
-        self.client.prepare(call)?;
-        self.client.timely(|| send(self.client.now_millis()))
+    fn stamped<T>(&self, call: &Call, mut send: impl FnMut(&Client, u64) -> Result<T>) -> Result<T> {
+        let end = self.client.end_of(call);
+        self.client.prepare(call, end)?.timely(end, |client| send(client, client.now_millis()))
     }
 
     fn one_order(&self, order_id: OrderId) -> Result<Option<Order>> {
         let call: &Call = &endpoint::ORDER_STATUS;
         match self.client.fetch(&self.request(&endpoint::ORDER_STATUS).param("orderId", order_id)) {
             Ok(Found(rows)) => match rows.unreadable() {
-                [] => Ok(rows.into_iter().next()),
+                // What comes for an unknown id is not documented: another order is none.
+                [] => Ok(rows.into_iter().find(|order| order.order_id == order_id)),
                 [row, ..] => Err(Error::Decode(Box::new(DecodeError::row(call.to_string(), row).within("data")))),
             },
             Err(Error::Refused(refusal)) if is_unknown_order(&refusal) => Ok(None),

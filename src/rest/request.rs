@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::time::Instant;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -99,19 +100,34 @@ impl Client {
     /// Makes a call and reads what it answers. It is made once more where it is refused for its time, and where it may be
     /// repeated also after failures that may pass.
     pub(crate) fn fetch<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
-        self.prepare(request.call)?;
-        self.retrying(request.call, |client| client.timely(|| client.send(request)))
+        let end = self.end_of(request.call);
+        let client = self.prepare(request.call, end)?;
+        client.retrying(request.call, end, |client| client.timely(end, |client| client.send(request)))
     }
 
-    /// Finds out what a signed call needs to be known: the clock, and the account group.
-    pub(super) fn prepare(&self, call: &Call) -> Result<()> {
-        match call.scope {
-            Scope::Public => Ok(()),
+    /// When a call that begins now is to be over: with all that it takes, the wait for its turn not counted.
+    pub(super) fn end_of(&self, call: &Call) -> Instant {
+        Instant::now() + self.turn_of(call) + self.rest_config().call_timeout
+    }
+
+    /// Finds out what a signed call needs to be known: the clock, and the account group. Where that has to be asked for,
+    /// the client that it gives has to be done by `end`.
+    pub(super) fn prepare(&self, call: &Call, end: Instant) -> Result<Self> {
+        let client = match call.scope {
+            Scope::Public => return Ok(self.clone()),
             // Without credentials nothing is asked.
-            Scope::Signed(_) | Scope::Group(_) if self.credentials().is_none() => Ok(()),
-            Scope::Signed(_) => self.ensure_clock(),
-            Scope::Group(_) => self.ensure_clock().and_then(|()| self.identity().map(drop)),
+            Scope::Signed(_) | Scope::Group(_) if self.credentials().is_none() => return Ok(self.clone()),
+            Scope::Signed(_) | Scope::Group(_) if self.clock_is_tried() => self.clone(),
+            Scope::Signed(_) | Scope::Group(_) => {
+                let client = self.ending_by(end);
+                client.ensure_clock()?;
+                client
+            }
+        };
+        if matches!(call.scope, Scope::Group(_)) {
+            client.identity()?;
         }
+        Ok(client)
     }
 
     /// Makes a call once and reads what it answers.

@@ -56,18 +56,15 @@ impl Details {
 
 impl Client {
     /// Makes a call, and again after failures that may pass, where the table says that it may be repeated. It ends by
-    /// the caller's deadline, and the attempts together take no longer than one call may.
-    pub(super) fn retrying<T>(&self, call: &Call, attempt: impl Fn(&Self) -> Result<T>) -> Result<T> {
-        let rest = self.rest_config();
-        let began = Instant::now() + if call.detail { self.details().wait() } else { Duration::ZERO };
+    /// the caller's deadline, and the attempts together by `end`.
+    pub(super) fn retrying<T>(&self, call: &Call, end: Instant, attempt: impl Fn(&Self) -> Result<T>) -> Result<T> {
         let mut result = attempt(self);
         if !call.repeatable || result.is_ok() {
             return result;
         }
-        let end = began + rest.call_timeout;
-        let client = self.with_deadline(self.deadline().map_or(end, |at| at.min(end)));
+        let client = self.ending_by(end);
         let mut waits = Waits::new(BASE, CAP, seed());
-        for _ in 0..rest.retries {
+        for _ in 0..self.rest_config().retries {
             let error = match result {
                 Err(error) if error.is_retryable() && !matches!(error, Error::RateLimited(_)) => error,
                 other => return other,
@@ -81,6 +78,11 @@ impl Client {
             result = attempt(&client);
         }
         result
+    }
+
+    /// How long until a call may be made.
+    pub(super) fn turn_of(&self, call: &Call) -> Duration {
+        if call.detail { self.details().wait() } else { Duration::ZERO }
     }
 
     /// Waits until a call may be made, where the exchange answers but a few a minute.

@@ -9,8 +9,8 @@ use super::endpoint::{CANCEL, PLACE};
 use super::history::RecentOrdersQuery;
 use crate::client::Client;
 use crate::clock::wall_millis;
-use crate::error::{DecodeError, Error, InvalidInput, Refusal, Result};
-use crate::model::{Order, OrderAnswer, OrderError, Outcome, Rows};
+use crate::error::{DecodeError, Error, InvalidInput, Result};
+use crate::model::{Order, OrderAnswer, Outcome, Rows};
 use crate::order::{CancelOrder, NewOrder, OrderBody};
 use crate::order_id::{ClientOrderId, OrderSource, order_id, tail};
 use crate::pace::seed;
@@ -113,16 +113,14 @@ impl Account {
         }
 
         let mut sent = None;
-        let (error, duplicate) = match send(halfway(deadline), &mut |id, time| sent = Some((id, time))) {
+        let error = match send(halfway(deadline), &mut |id, time| sent = Some((id, time))) {
             Ok(answer) => match answer.info {
                 Outcome::Ack(ack) => return Ok(Settled::Placed { order_id: ack.order_id, order: None }),
                 Outcome::Accept(order) | Outcome::Done(order) => return Ok(placed(order)),
-                Outcome::Refused(_) | Outcome::Other { .. } => (not_understood(&PLACE, &answer.info), None),
+                Outcome::Refused(_) | Outcome::Other { .. } => not_understood(&PLACE, &answer.info),
             },
-            // Something on the way may have sent it twice, and this is what the second one got.
-            Err(Error::Refused(refusal)) if is_duplicate(&refusal) => (Error::Refused(refusal.clone()), Some(refusal)),
-            Err(Error::Refused(refusal)) if !refusal.code.is_server_failure() => return Ok(Settled::Refused(refusal)),
-            Err(error) if error.may_have_executed() => (error, None),
+            Err(Error::Refused(refusal)) if !refusal.is_in_doubt() => return Ok(Settled::Refused(refusal)),
+            Err(error) if error.may_have_executed() => error,
             Err(error) => return Err(error),
         };
         // cannot fail: what may have been executed was sent, and its id was checked
@@ -136,7 +134,8 @@ impl Account {
         let mut inquiry = Inquiry::new(Subject::Order, time, window, left, error, seed());
         let tail = tail(id.as_str());
         let account = self.until(deadline);
-        let verdict = account.inquire(&mut inquiry, |question| match question {
+        let id_is_sure = || self.client.identities().id_rule.holds();
+        let verdict = account.inquire(&mut inquiry, id_is_sure, |question| match question {
             Question::Time => Ok(Reply::Time(account.exchange_time()?)),
             Question::Status => Ok(shown(account.order(order_id)?)),
             Question::Open => ending_in(tail, account.open_orders(Some(order.symbol))?),
@@ -148,7 +147,10 @@ impl Account {
         log::info!("order {order_id}: {verdict:?}");
         Ok(match verdict {
             Verdict::Found(order) => placed(order),
-            Verdict::Absent => duplicate.map_or(Settled::Absent, Settled::Refused),
+            Verdict::Absent => match *inquiry.into_error() {
+                Error::Refused(refusal) if refusal.is_duplicate() => Settled::Refused(refusal),
+                _ => Settled::Absent,
+            },
             Verdict::Unknown => Settled::Unknown { order_id, error: inquiry.into_error() },
         })
     }
@@ -177,9 +179,7 @@ impl Account {
                 Outcome::Accept(order) | Outcome::Done(order) => return Ok(SettledCancel::Taken(Some(order))),
                 Outcome::Refused(_) | Outcome::Other { .. } => not_understood(&CANCEL, &answer.info),
             },
-            Err(Error::Refused(refusal)) if !refusal.code.is_server_failure() => {
-                return Ok(SettledCancel::Refused(refusal));
-            }
+            Err(Error::Refused(refusal)) if !refusal.is_in_doubt() => return Ok(SettledCancel::Refused(refusal)),
             Err(error) if error.may_have_executed() => error,
             Err(error) => return Err(error),
         };
@@ -192,33 +192,44 @@ impl Account {
         let mut inquiry = Inquiry::new(Subject::Cancel, time, window, left, error, seed());
         let mut last = None;
         let account = self.until(deadline);
-        let verdict = account.inquire(&mut inquiry, |question| match question {
-            Question::Time => Ok(Reply::Time(account.exchange_time()?)),
-            _ => {
-                last = account.order(cancel.order_id())?.map(Box::new);
-                Ok(last.take_if(|order| !order.status.is_open()).map_or(Reply::Nothing, Reply::Shows))
-            }
-        });
+        let verdict = account.inquire(
+            &mut inquiry,
+            || true,
+            |question| match question {
+                Question::Time => Ok(Reply::Time(account.exchange_time()?)),
+                _ => {
+                    last = account.order(cancel.order_id())?.map(Box::new);
+                    Ok(last.take_if(|order| !order.status.is_open()).map_or(Reply::Nothing, Reply::Shows))
+                }
+            },
+        );
         log::info!("cancel of {}: {verdict:?}", cancel.order_id());
         Ok(match verdict {
             Verdict::Found(order) => SettledCancel::Closed(order),
-            Verdict::Absent => SettledCancel::NotTaken(last),
+            Verdict::Absent => match *inquiry.into_error() {
+                Error::Refused(refusal) if refusal.is_duplicate() => SettledCancel::Refused(refusal),
+                _ => SettledCancel::NotTaken(last),
+            },
             Verdict::Unknown => SettledCancel::Unknown { error: inquiry.into_error() },
         })
     }
 
     /// The same account with a deadline.
     pub(crate) fn until(&self, deadline: Instant) -> Self {
-        let deadline = self.client.deadline().map_or(deadline, |at| at.min(deadline));
         let mut account = self.clone();
-        account.client = self.client.with_deadline(deadline);
+        account.client = self.client.ending_by(deadline);
         account
     }
 
-    fn inquire(&self, inquiry: &mut Inquiry, mut ask: impl FnMut(Question) -> Result<Reply>) -> Verdict {
+    fn inquire(
+        &self,
+        inquiry: &mut Inquiry,
+        id_is_sure: impl Fn() -> bool,
+        mut ask: impl FnMut(Question) -> Result<Reply>,
+    ) -> Verdict {
         let began = Instant::now();
         loop {
-            match inquiry.next(began.elapsed(), self.client.identities().id_rule.holds()) {
+            match inquiry.next(began.elapsed(), id_is_sure()) {
                 Next::Ask(question) => {
                     let asked = began.elapsed();
                     let reply = ask(question);
@@ -258,11 +269,6 @@ fn ending_in(tail: &str, orders: Rows<Order>) -> Result<Reply> {
         return Err(Error::Decode(Box::new(DecodeError::row("a list of orders", row))));
     }
     Ok(shown(orders.into_iter().find(|order| order.order_id.as_str().ends_with(tail))))
-}
-
-/// An order under its id was there before.
-fn is_duplicate(refusal: &Refusal) -> bool {
-    refusal.reason == OrderError::DupNewCoid.as_str()
 }
 
 /// An answer that neither takes nor refuses.
