@@ -28,24 +28,20 @@ const BALANCE: &str = r#"{"code":0,"data":[{"asset":"BTC","totalBalance":"11.5",
 fn signer() -> [(&'static str, f64); 2] {
     let ours = Credentials::new(KEY, SECRET).unwrap();
     let ring = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET.as_bytes());
-    let by_ring = |millis: u64, path: &str| {
-        let mut message = [0; 64];
-        let length = {
-            let mut rest = &mut message[..];
-            write!(rest, "{millis}+{path}").unwrap();
-            64 - rest.len()
-        };
+    // It is given the prehash ready made; ours has to write it.
+    let prehash = format!("{MILLIS}+order");
+    let by_ring = |prehash: &str| {
         let mut text = [0; 44];
-        STANDARD.encode_slice(ring::hmac::sign(&ring, &message[..length]), &mut text).unwrap();
+        STANDARD.encode_slice(ring::hmac::sign(&ring, prehash.as_bytes()), &mut text).unwrap();
         text
     };
-    assert_eq!(ours.sign(MILLIS, "order").as_str().as_bytes(), by_ring(MILLIS, "order"));
+    assert_eq!(ours.sign(MILLIS, "order").as_str().as_bytes(), by_ring(&prehash));
     let [ours, ring] = common::medians([
         &mut || {
             black_box(ours.sign(black_box(MILLIS), black_box("order")));
         },
         &mut || {
-            black_box(by_ring(black_box(MILLIS), black_box("order")));
+            black_box(by_ring(black_box(&prehash)));
         },
     ]);
     [("signature", ours), ("signature by ring", ring)]
@@ -145,6 +141,6 @@ fn main() {
         println!("{name:<40} {:>8.2} µs", ns / 1000.0);
     }
     common::ratio("signature / `ring`", signer[0].1 / signer[1].1, "≤ 1.0");
-    common::ratio("signed call / `ureq` without time-outs", call[0].1 / call[1].1, "");
+    common::ratio("signed call / `ureq` without time-outs", call[0].1 / call[1].1, "≤ 1.1");
     common::ratio("signed call / `ureq` with the same time-outs", call[0].1 / call[2].1, "≤ 1.0");
 }

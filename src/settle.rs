@@ -115,6 +115,8 @@ pub(crate) enum Reply {
     Shows(Box<Order>),
     /// It does not show.
     Nothing,
+    /// Another shows that could be taken for it.
+    Unclear,
 }
 
 /// What to do next. Times count from the beginning of the inquiry.
@@ -234,7 +236,7 @@ impl Inquiry {
                 Question::Open => self.not_open = true,
                 Question::Recent => self.not_recent = true,
             },
-            Ok(Reply::Nothing) => {}
+            Ok(Reply::Nothing | Reply::Unclear) => {}
             Err(error) => {
                 log::info!("could not ask: {error}");
                 self.asked_to_wait = self.asked_to_wait.max(error.retry_after());

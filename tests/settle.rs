@@ -320,18 +320,19 @@ fn id_of(request: &Recorded, uid: &str) -> String {
 }
 
 /// An exchange that takes the first order, and answers the second as told; then it knows of what the third function
-/// says, by the path and the id of the second.
+/// says, by the path and the id of the second; what begins with `y` is of yesterday.
 fn odd_exchange(
     first_id: fn(&str) -> String,
     second: Reply,
     knows: fn(&str, &str) -> Option<String>,
 ) -> (Server, Account) {
-    let orders = Mutex::new(Vec::new());
+    let orders = Mutex::new((Vec::new(), Value::Null));
     let uid: Value = serde_json::from_str(&support::info()).unwrap();
     let uid = uid["data"]["userUID"].as_str().unwrap().to_owned();
     let server = exchange(move |request| {
-        let mut orders = orders.lock().unwrap();
+        let (orders, sent) = &mut *orders.lock().unwrap();
         if request.method == "POST" {
+            *sent = serde_json::from_str(&request.body).unwrap();
             orders.push(id_of(request, &uid));
             if orders.len() > 1 {
                 return second.clone();
@@ -348,7 +349,10 @@ fn odd_exchange(
         let sample: Value = serde_json::from_str(&fixture("open-orders")).unwrap();
         let mut row = sample["data"][0].clone();
         let row = knows(&request.path, &orders[1]).map(|id| {
-            row["orderId"] = id.into();
+            let yesterday = if id.starts_with('y') { 86_400_000 } else { 0 };
+            (row["symbol"], row["side"]) = (sent["symbol"].clone(), "Buy".into());
+            (row["orderQty"], row["orderId"]) = (sent["orderQty"].clone(), id.into());
+            row["lastExecTime"] = (sent["time"].as_u64().unwrap() - yesterday).into();
             row
         });
         let data = if request.path.ends_with("/status") { json!(row) } else { json!(Vec::from_iter(row)) };
@@ -376,6 +380,14 @@ fn an_order_under_another_id_is_found_in_the_lists() {
         assert!(settled.order_id().unwrap().as_str().starts_with('z'), "{settled:?}");
         assert_eq!(server.requests().iter().filter(|request| request.method == "POST").count(), 2);
     }
+}
+
+#[test]
+fn another_order_whose_id_ends_alike_is_neither_taken_for_it_nor_proves_its_absence() {
+    let knows = |path: &str, id: &str| path.ends_with("/hist/current").then(|| format!("y{}", &id[1..]));
+    let (_server, account) = odd_exchange(as_computed, Reply::status(502, "", ""), knows);
+    let settled = account.place_settled(&order(), after(6 * S)).unwrap();
+    assert!(matches!(settled, Settled::Unknown { .. }), "{settled:?}");
 }
 
 #[test]

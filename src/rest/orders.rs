@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::code::{Code, CodeGroup};
 use crate::error::{DecodeError, Error, InvalidInput, Refusal, Result};
 use crate::model::{AccountCategory, CancelAllAck, Order, OrderAnswer, Outcome, Rows};
-use crate::order::{CancelOrder, NewOrder};
+use crate::order::{CancelOrder, NewOrder, OrderBody};
 use crate::order_answer::RawAnswer;
 use crate::order_id::{ClientOrderId, OrderSource};
 use crate::rules::Rules;
@@ -53,7 +53,9 @@ impl Account {
     ///
     /// What the answer waits for is the order's [`respond`](NewOrder::respond). An order whose answer was lost
     /// ([`may_have_executed`](Error::may_have_executed)) may have been placed:
-    /// [`place_settled`](Self::place_settled) finds out.
+    /// [`place_settled`](Self::place_settled) finds out. Who wants to do so by hand, of a batch say, gives the order its
+    /// [`id`](NewOrder::id) and [`time`](NewOrder::time), and [reckons](crate::order_id()) from them the id to ask for; id
+    /// and time of each order are in the log too, at `debug`.
     ///
     /// # Errors
     /// As all calls: see [`Account`]; [`Error::InvalidInput`] naming `timeInForce` for a post-only order that is to trade
@@ -82,7 +84,8 @@ impl Account {
         orders.iter().try_for_each(|order| self.check(order.as_ref()))?;
         self.stamped(&endpoint::PLACE_BATCH, |client, now| {
             let orders = orders.iter().map(|order| order.as_ref().stamp(now)).collect::<Result<_, _>>()?;
-            let batch = Batch { orders };
+            let batch: Batch<OrderBody> = Batch { orders };
+            batch.orders.iter().for_each(note_sent);
             let answer: RawAnswer = client.send(&self.request(&endpoint::PLACE_BATCH).body(&batch))?;
             let answer = answer.batch(&endpoint::PLACE_BATCH)?;
             for (body, outcome) in batch.orders.iter().zip(&answer.info) {
@@ -215,6 +218,7 @@ impl Account {
         self.stamped(&endpoint::PLACE, |client, now| {
             let body = order.stamp(now)?;
             note(body.id(), body.time());
+            note_sent(&body);
             let answer: RawAnswer = client.send(&self.request(&endpoint::PLACE).body(&body))?;
             let answer = answer.one(&endpoint::PLACE)?;
             client.note_acknowledged(OrderSource::Rest, &body, &answer.info);
@@ -246,6 +250,11 @@ impl Account {
             Err(e) => Err(e),
         }
     }
+}
+
+/// So that an order whose answer is lost can be asked for by hand.
+fn note_sent(body: &OrderBody) {
+    log::debug!("sending the order of id {} and time {}", body.id(), body.time());
 }
 
 /// Whether a refusal says that there is no such order, rather than that the question was not looked at.

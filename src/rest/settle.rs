@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::account::Account;
 use super::endpoint::{CANCEL, PLACE};
@@ -132,16 +132,16 @@ impl Account {
         let window = self.client.rest_config().acceptance_window;
         let left = deadline.saturating_duration_since(Instant::now());
         let mut inquiry = Inquiry::new(Subject::Order, time, window, left, error, seed());
-        let tail = tail(id.as_str());
+        let sought = Sought { order, order_id, tail: tail(id.as_str()), from: time.saturating_sub(millis(window)) };
         let account = self.until(deadline);
         let id_is_sure = || self.client.identities().id_rule.holds();
         let verdict = account.inquire(&mut inquiry, id_is_sure, |question| match question {
             Question::Time => Ok(Reply::Time(account.exchange_time()?)),
             Question::Status => Ok(shown(account.order(order_id)?)),
-            Question::Open => ending_in(tail, account.open_orders(Some(order.symbol))?),
+            Question::Open => sought.among(account.open_orders(Some(order.symbol))?),
             Question::Recent => {
                 let query = RecentOrdersQuery::new().n(RECENT).symbol(order.symbol);
-                ending_in(tail, account.recent_orders(&query)?)
+                sought.among(account.recent_orders(&query)?)
             }
         });
         log::info!("order {order_id}: {verdict:?}");
@@ -263,12 +263,44 @@ fn shown(order: Option<Order>) -> Reply {
     order.map_or(Reply::Nothing, |order| Reply::Shows(Box::new(order)))
 }
 
-/// The order of a list whose id ends like this. A row that cannot be read might be it.
-fn ending_in(tail: &str, orders: Rows<Order>) -> Result<Reply> {
-    if let Some(row) = orders.unreadable().iter().find(|row| row.text.contains(tail)) {
-        return Err(Error::Decode(Box::new(DecodeError::row("a list of orders", row))));
+/// An order that was sent, by what it is known in a list.
+struct Sought<'a> {
+    order: &'a NewOrder,
+    /// As it was computed.
+    order_id: OrderId,
+    /// What its id ends in however the rest of it is made.
+    tail: &'a str,
+    /// What happened before was to another: UTC milliseconds.
+    from: u64,
+}
+
+impl Sought<'_> {
+    fn among(&self, orders: Rows<Order>) -> Result<Reply> {
+        // A row that cannot be read might be it.
+        if let Some(row) = orders.unreadable().iter().find(|row| row.text.contains(self.tail)) {
+            return Err(Error::Decode(Box::new(DecodeError::row("a list of orders", row))));
+        }
+        let mut ending_alike: Vec<Order> =
+            orders.into_iter().filter(|order| order.order_id.as_str().ends_with(self.tail)).collect();
+        let exact = ending_alike.iter().position(|order| order.order_id == self.order_id);
+        match exact.or_else(|| ending_alike.iter().position(|order| self.is_like(order))) {
+            Some(at) => Ok(Reply::Shows(Box::new(ending_alike.swap_remove(at)))),
+            None if ending_alike.is_empty() => Ok(Reply::Nothing),
+            // The client's id was used before, for another order.
+            None => Ok(Reply::Unclear),
+        }
     }
-    Ok(shown(orders.into_iter().find(|order| order.order_id.as_str().ends_with(tail))))
+
+    fn is_like(&self, shown: &Order) -> bool {
+        shown.symbol == self.order.symbol
+            && shown.side == self.order.side
+            && shown.order_qty == self.order.quantity
+            && shown.last_exec_time.is_none_or(|at| at >= self.from)
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// An answer that neither takes nor refuses.
