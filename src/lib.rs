@@ -189,9 +189,8 @@
 //!
 //! [`Client`], [`StreamHandle`] and [`TrackerHandle`] are cheap to clone and shared among threads; a [`Stream`] and a
 //! [`Tracker`] have events for one reader, in whichever thread that is. REST calls have no thread: the caller waits. A
-//! stream has one, which sleeps until something is to be done; a tracker has two beside its stream's, one
-//! for its events and one for what it asks by REST. Dropping a stream
-//! ends its thread and closes the socket.
+//! stream has one, which sleeps until something is to be done; a tracker has two beside its stream's, one for its events
+//! and one for what it asks by REST. Dropping a stream ends its thread and closes the socket.
 //!
 //! ```
 //! # use bitmax::{Channel, Client, Event, sandbox::Sandbox};
