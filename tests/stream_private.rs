@@ -173,6 +173,12 @@ fn orders_are_answered_each_to_its_own() {
             &include_str!("fixtures/ws/cancel-all-ack.json")
                 .replace("69c482a3f29540a0b0d83e00551bb623", all["args"]["id"].as_str().unwrap()),
         );
+        let all = peer.hear_json();
+        peer.say(
+            &json!({"m": "order", "ac": "CASH", "accountId": "c", "action": "cancel-all", "status": "Err",
+                "info": {"code": 300_020, "id": all["args"]["id"], "message": "m", "symbol": "", "reason": "TRADING_RESTRICTED"}})
+            .to_string(),
+        );
         drop(peer.wait_for_close());
     });
     let stream = client(&server).stream().authenticate(Authentication::Header).connect().unwrap();
@@ -189,6 +195,10 @@ fn orders_are_answered_each_to_its_own() {
         other => panic!("{other:?}"),
     }
     assert!(handle.cancel_all(cash, None).is_ok());
+    match handle.cancel_all(cash, None) {
+        Err(e @ Error::Refused(_)) => assert!(!e.may_have_executed() && e.to_string().contains("TRADING_RESTRICTED")),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// To wake another thread for it takes as long as the way to the server.
