@@ -363,7 +363,7 @@ fn the_tap_sees_every_text() {
     assert_eq!(texts[0].0, Direction::Connect);
     assert!(texts[0].1.ends_with("/0/api/pro/v1/stream"));
     assert_eq!(texts[1], (Direction::Received, GREETING.to_owned()));
-    assert_eq!(texts[2], (Direction::Sent, r#"{"op":"sub","id":"1","ch":"bbo:A/B"}"#.to_owned()));
+    assert_eq!(texts[2], (Direction::Sent, r#"{"op":"sub","id":"m-1","ch":"bbo:A/B"}"#.to_owned()));
     assert_eq!(texts[3].0, Direction::Received);
     assert_eq!(texts.len(), 4);
 }

@@ -153,7 +153,14 @@ impl Session {
     /// Begins.
     pub(crate) fn start(&mut self, now: Now) {
         if self.state == State::New {
-            self.connect(now);
+            match self.backoff.first(now.at) {
+                Ok(()) => self.connect(now),
+                // It has failed before it began.
+                Err(wait) => {
+                    self.state = State::Connecting { deadline: now.at };
+                    self.failed(Error::RateLimited(wait), now);
+                }
+            }
         }
     }
 
@@ -166,6 +173,7 @@ impl Session {
             }
             State::Waiting { until } if now.at >= until => {
                 self.retries += 1;
+                self.backoff.begin(now.at);
                 self.connect(now);
             }
             State::Ready { .. } => self.tick_ready(now),
@@ -239,7 +247,7 @@ impl Session {
         }
 
         let wait = self.backoff.wait(now.at, was_up.unwrap_or_default(), error.retry_after());
-        self.state = State::Waiting { until: now.at + wait };
+        self.state = State::Waiting { until: now.at.saturating_add(wait) };
         self.subscriptions.reset();
         self.leaving.clear();
         self.room_at = None;
@@ -468,7 +476,6 @@ impl Session {
     }
 
     fn connect(&mut self, now: Now) {
-        self.backoff.attempt(now.at);
         self.farewell = None;
         self.ping_sent = None;
         self.state = State::Connecting { deadline: now.at + self.config.connect_timeout };
@@ -623,10 +630,11 @@ fn send(message: Outgoing<'_>) -> Output {
     Output::Send(message.to_text())
 }
 
-/// The next id, unlike any before it on this stream.
+/// The next id, unlike any before it on this stream, and unlike any that an order can have: those are letters and
+/// digits alone.
 fn count(next: &mut u64) -> String {
     *next += 1;
-    next.to_string()
+    format!("m-{next}")
 }
 
 #[cfg(test)]

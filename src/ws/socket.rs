@@ -34,6 +34,7 @@ use super::session::{AuthHeaders, Command, Identity, Now, Output, Session, Sessi
 use super::stats::Counters;
 use super::tap::{Direction, Tap};
 use crate::clock::{Clock, wall_nanos};
+use crate::config::LONGEST;
 use crate::error::{CloseFrame, Error, Phase, Result};
 
 const SOCKET: Token = Token(0);
@@ -260,7 +261,8 @@ impl Driver {
         let now = self.began.elapsed();
         self.vigil = self.vigil.filter(|vigil| *vigil > now);
         self.alarm = [self.deadline(), self.vigil].into_iter().flatten().min();
-        self.alarm.map(|alarm| alarm.saturating_sub(now))
+        // Longer than the system may be able to count is looked at in between.
+        self.alarm.map(|alarm| alarm.saturating_sub(now).min(LONGEST))
     }
 
     /// Does what the session wants done.

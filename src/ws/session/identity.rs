@@ -8,7 +8,7 @@ use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::ws::wire::Outgoing;
 
-/// The id of the authentication; other messages have numbers.
+/// The id of the authentication. While it waits for its answer nothing else does.
 pub(super) const MESSAGE_ID: &str = "auth";
 
 /// How a session is authenticated.

@@ -22,8 +22,8 @@ fn by_headers_a_session_is_the_account_s_from_its_greeting() {
     assert_eq!(world.connects[0].1.as_deref(), Some("1000000"));
     world.session.upgraded(world.now());
     world.says(r#"{"m":"connected","type":"auth"}"#);
-    assert_eq!(world.log(), [r#"> {"op":"sub","id":"1","ch":"order:cash"}"#, "Connected { authenticated: true }"]);
-    world.says(r#"{"m":"sub","id":"1","ch":"order:cshQtyfq8XLAA9kcf19h8bXHbAwwoqDo","code":0}"#);
+    assert_eq!(world.log(), [r#"> {"op":"sub","id":"m-1","ch":"order:cash"}"#, "Connected { authenticated: true }"]);
+    world.says(r#"{"m":"sub","id":"m-1","ch":"order:cshQtyfq8XLAA9kcf19h8bXHbAwwoqDo","code":0}"#);
     assert_eq!(world.log(), ["Subscribed order:cash"]);
     world.breaks();
     world.passes(secs(2));
@@ -125,10 +125,10 @@ fn each_request_gets_its_own_answer_in_any_order() {
         world.log(),
         [
             r#"> {"op":"req","id":"mine","action":"place-order","account":"cash","args":null}"#,
-            r#"> {"op":"req","id":"1","action":"open-order","account":"cash","args":null}"#
+            r#"> {"op":"req","id":"m-1","action":"open-order","account":"cash","args":null}"#
         ]
     );
-    world.says(r#"{"m":"open-order","id":"1","data":[]}"#);
+    world.says(r#"{"m":"open-order","id":"m-1","data":[]}"#);
     let ack = r#"{"m":"order","action":"place-order","status":"Ack","info":{"id":"mine","orderId":"x"}}"#;
     world.says(ack);
     let tokens: Vec<u64> = world
@@ -145,10 +145,28 @@ fn each_request_gets_its_own_answer_in_any_order() {
 }
 
 #[test]
+fn an_order_s_own_id_is_never_that_of_a_message() {
+    let mut world = World::ready(&["bbo:A/B"]);
+    for (token, id) in (1..).zip(["10", "1", "auth"]) {
+        world.wants(request(token, "place-order", Some(id)));
+    }
+    for n in 0..12 {
+        world.wants(Command::Subscribe(topics(&format!("trades:A{n}/B"))));
+    }
+    for sent in std::mem::take(&mut world.sent).iter().filter(|text| text.contains(r#""sub""#)) {
+        let sent: serde_json::Value = serde_json::from_str(sent).unwrap();
+        let id = sent["id"].as_str().unwrap();
+        assert!(id.parse::<crate::ClientOrderId>().is_err(), "{id}");
+        world.says(&format!(r#"{{"m":"error","id":"{id}","code":100005,"reason":"INVALID_WS_REQUEST_DATA"}}"#));
+    }
+    assert!(world.answers.is_empty(), "{:?}", world.answers);
+}
+
+#[test]
 fn a_refused_request_is_told_to_who_asked() {
     let mut world = World::ready(&[]);
     world.wants(request(1, "no-such", None));
-    world.says(r#"{"m":"error","id":"1","code":100005,"reason":"INVALID_WS_REQUEST_DATA"}"#);
+    world.says(r#"{"m":"error","id":"m-1","code":100005,"reason":"INVALID_WS_REQUEST_DATA"}"#);
     assert!(matches!(&world.answers[..], [(1, Err(Error::Refused(r)))] if r.code == Code::INVALID_WS_REQUEST_DATA));
 }
 

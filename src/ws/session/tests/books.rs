@@ -220,7 +220,7 @@ fn the_end_of_the_stream_is_the_end_of_its_books() {
 fn a_refused_book_ends() {
     let mut world = World::ready(&[]);
     let reader = follow(&mut world, "NO/USDT", false);
-    world.says(r#"{"m":"error","id":"1","code":100008,"reason":"NOT_SUPPORTED","info":"no such symbol"}"#);
+    world.says(r#"{"m":"error","id":"m-1","code":100008,"reason":"NOT_SUPPORTED","info":"no such symbol"}"#);
     assert_eq!(reader.status(), BookStatus::Stale(StaleReason::Disconnected));
     assert!(told(&mut world).last().unwrap().starts_with("SubscriptionFailed"));
     world.passes(20 * S);
