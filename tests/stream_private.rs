@@ -5,6 +5,7 @@
 #[path = "support/ws.rs"]
 mod ws;
 
+use std::io::{Read, Write};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -104,6 +105,32 @@ fn a_message_authenticates_and_shows_itself_to_nobody() {
     let sent: Vec<String> = to_see.iter().collect();
     assert_eq!(sent.len(), 1);
     assert!(sent[0].contains("\"op\":\"auth\"") && !sent[0].contains(KEY), "{sent:?}");
+}
+
+/// The head of the refusal comes first, and why it is one after.
+#[test]
+fn headers_that_are_refused_for_their_time_give_way_to_the_message() {
+    let server = Server::start(|_, mut socket| {
+        if !ws::is_upgrade(&socket) {
+            return ws::answer_info(socket);
+        }
+        let mut request = [0; 4096];
+        let n = socket.peek(&mut request).unwrap();
+        if String::from_utf8_lossy(&request[..n]).contains("x-auth-signature") {
+            assert_eq!(socket.read(&mut request).unwrap(), n);
+            let body = r#"{"code":100011,"reason":"INVALID_TIMESTAMP"}"#;
+            let head = format!("HTTP/1.1 401 Unauthorized\r\ncontent-length: {}\r\n\r\n", body.len());
+            return (head + body).bytes().for_each(|byte| socket.write_all(&[byte]).unwrap());
+        }
+        let (mut peer, _) = ws::upgrade_account(socket);
+        peer.say(ws::GREETING);
+        let auth = peer.hear_json();
+        peer.say(&json!({"m": "auth", "id": auth["id"], "code": 0}).to_string());
+        drop(peer.wait_for_close());
+    });
+    let stream = quick(client(&server).stream()).authenticate(Authentication::Header).connect().unwrap();
+    assert!(matches!(next(&stream), Event::ConnectFailed(_)));
+    connected(&stream);
 }
 
 #[test]

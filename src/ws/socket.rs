@@ -3,6 +3,7 @@
 mod connect;
 mod outlet;
 mod remote;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,11 +20,12 @@ use tungstenite::protocol::{CloseFrame as WsCloseFrame, WebSocketConfig};
 use tungstenite::{Error as WsError, Message, WebSocket};
 
 pub(crate) use connect::Target;
-use connect::{Attempt, Io, Progress};
+use connect::{Attempt, Progress};
 use outlet::{Delivery, Outlet};
 use remote::Post;
 pub(crate) use remote::Remote;
 pub(super) use remote::{Inbox, not_sent};
+use upgrade::Io;
 
 use super::backoff::{Attempts, Backoff, BackoffConfig};
 use super::channel::Topic;
