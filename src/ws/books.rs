@@ -110,11 +110,6 @@ impl Books {
         topics.extract_if(.., |topic| self.entry(topic).map(|entry| entry.subscribed = false).is_some()).collect()
     }
 
-    /// Whether a channel is that of a book.
-    pub(crate) fn need(&mut self, topic: &Topic) -> bool {
-        self.entry(topic).is_some()
-    }
-
     /// The server has acknowledged a channel.
     pub(crate) fn in_force(&mut self, topic: &Topic, now: Duration) {
         if let Some(entry) = self.entry(topic) {

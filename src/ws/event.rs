@@ -36,7 +36,7 @@ pub enum Event {
     Subscribed(Box<str>),
     /// A subscription has ended (`unsub`). Data under way can still arrive.
     Unsubscribed(Box<str>),
-    /// A subscription was refused, and is given up; or was not acknowledged.
+    /// A subscription was refused, or was not acknowledged. It says whether it is asked for again.
     SubscriptionFailed(Box<SubscriptionFailed>),
     /// The best bid and ask (`bbo`).
     Bbo(Timed<Bbo>),
@@ -101,9 +101,12 @@ pub struct Outage {
 pub struct SubscriptionFailed {
     /// The channel with one argument: `bbo:BTC/USDT`.
     pub channel: Box<str>,
-    /// The server's refusal: the subscription is given up. `None`: the server has twice said nothing; the
-    /// subscription stays wanted and its data, should it come, is delivered.
+    /// What the server said. `None`: it has said nothing, and that twice where this is the first that is told of it; the
+    /// subscription may be in force, and its data, should it come, is delivered.
     pub refusal: Option<Refusal>,
+    /// How long until it is asked for again: after silence, a failure of the exchange's own, and too many requests; 5 s at
+    /// first, doubled each time up to 5 minutes. `None`: it is given up, on this connection and on later ones.
+    pub retry_in: Option<Duration>,
 }
 
 /// How much market data was dropped for a slow consumer.

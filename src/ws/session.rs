@@ -40,6 +40,7 @@ use super::pending::{Pending, Token};
 use super::stats::Measured;
 use super::subscriptions::{self, Subscriptions};
 use super::wire::{self, Message, Outgoing};
+use crate::code::Code;
 use crate::error::{DecodeError, Error, Refusal, Timeout};
 use crate::model::{Depth, DepthKind, TradesKind};
 use crate::symbol::Symbol;
@@ -189,11 +190,8 @@ impl Session {
             self.pinged = true;
             self.ping(now);
         }
-        for topic in self.subscriptions.overdue(now.at, self.config.answer_timeout) {
-            self.subscription_failed(&topic, None);
-            if self.books.need(&topic) {
-                self.subscriptions.retry(&topic);
-            }
+        for (topic, retry_in) in self.subscriptions.overdue(now.at, self.config.answer_timeout) {
+            self.subscription_failed(&topic, None, Some(retry_in));
         }
         for (_, asked) in &mut self.snapshots {
             if asked.is_some_and(|at| now.at >= at + self.config.answer_timeout) {
@@ -460,19 +458,27 @@ impl Session {
         if let Some(token) = id.and_then(|id| self.pending.take(id)) {
             return self.outputs.push_back(Output::Answer(token, Err(Error::Refused(Box::new(refusal)))));
         }
-        let topics = self.subscriptions.refused(channel, id);
-        if topics.is_empty() {
+        let failed: Vec<(Topic, Option<Duration>)> =
+            if refusal.code.is_server_failure() || refusal.code == Code::TOO_MANY_REQUESTS {
+                let failed = self.subscriptions.failed(channel, id, now.at);
+                failed.into_iter().map(|(topic, retry_in)| (topic, Some(retry_in))).collect()
+            } else {
+                self.subscriptions.refused(channel, id).into_iter().map(|topic| (topic, None)).collect()
+            };
+        if failed.is_empty() {
             return self.deliver(Event::Refused(Box::new(refusal)));
         }
-        for topic in topics {
-            self.books.refused(&topic, &refusal);
-            self.subscription_failed(&topic, Some(refusal.clone()));
+        for (topic, retry_in) in failed {
+            if retry_in.is_none() {
+                self.books.refused(&topic, &refusal);
+            }
+            self.subscription_failed(&topic, Some(refusal.clone()), retry_in);
         }
     }
 
-    fn subscription_failed(&mut self, topic: &Topic, refusal: Option<Refusal>) {
+    fn subscription_failed(&mut self, topic: &Topic, refusal: Option<Refusal>, retry_in: Option<Duration>) {
         let channel = topic.to_string().into();
-        self.deliver(Event::SubscriptionFailed(Box::new(SubscriptionFailed { channel, refusal })));
+        self.deliver(Event::SubscriptionFailed(Box::new(SubscriptionFailed { channel, refusal, retry_in })));
     }
 
     fn connect(&mut self, now: Now) {

@@ -321,6 +321,44 @@ fn a_refused_subscription_is_given_up_for_good() {
 }
 
 #[test]
+fn a_subscription_at_which_the_exchange_failed_is_asked_for_again() {
+    for code in [500_001, 510_001, 100_101, 100_014] {
+        let mut world = World::ready(&["order:cash", "bbo:A/B"]);
+        world.log();
+        world.says(r#"{"m":"sub","id":"m-2","ch":"bbo:A/B","code":0}"#);
+        world.says(&format!(r#"{{"m":"error","id":"m-1","code":{code},"reason":"LATER"}}"#));
+        assert_eq!(
+            world.log(),
+            ["Subscribed bbo:A/B".to_owned(), format!("SubscriptionFailed order:cash Some({code})")]
+        );
+        world.passes(secs(4));
+        assert!(world.log().is_empty());
+        world.passes(secs(1));
+        assert_eq!(world.log(), [r#"> {"op":"sub","id":"m-3","ch":"order:cash"}"#]);
+        world.says(r#"{"m":"sub","id":"m-3","ch":"order:cshQ","code":0}"#);
+        assert_eq!(world.log(), ["Subscribed order:cash"]);
+    }
+}
+
+#[test]
+fn what_is_told_of_a_failed_subscription_says_whether_it_is_asked_for_again() {
+    let mut world = World::ready(&["bbo:A/B", "trades:A/B", "depth:A/B"]);
+    world.says(r#"{"m":"sub","ch":"bbo:A/B","code":100008}"#);
+    world.says(r#"{"m":"sub","ch":"trades:A/B","code":510001}"#);
+    world.events.retain(|event| matches!(event, Event::SubscriptionFailed(_)));
+    world.passes(secs(10));
+    world.says(r#"{"m":"ping","hp":3}"#);
+    world.says(r#"{"m":"sub","ch":"trades:A/B","code":0}"#);
+    world.passes(secs(10));
+    let told = world.events.iter().filter_map(|event| match event {
+        Event::SubscriptionFailed(failed) => Some((&*failed.channel, failed.refusal.is_some(), failed.retry_in)),
+        _ => None,
+    });
+    let expected = [("bbo:A/B", true, None), ("trades:A/B", true, Some(secs(5))), ("depth:A/B", false, Some(secs(5)))];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn an_unanswered_subscription_is_asked_again_once_and_told() {
     let mut world = World::ready(&["bbo:A/B"]);
     world.log();
