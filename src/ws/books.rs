@@ -110,6 +110,11 @@ impl Books {
         topics.extract_if(.., |topic| self.entry(topic).map(|entry| entry.subscribed = false).is_some()).collect()
     }
 
+    /// Whether the snapshot of a book of gathered changes is to come.
+    pub(crate) fn awaits(&self, symbol: Symbol) -> bool {
+        self.entries.get(&(symbol, false)).is_some_and(|entry| entry.step == Step::Answer)
+    }
+
     /// The server has acknowledged a channel.
     pub(crate) fn in_force(&mut self, topic: &Topic, now: Duration) {
         if let Some(entry) = self.entry(topic) {

@@ -244,7 +244,11 @@ impl Session {
             return self.close(CloseReason::GaveUp(Box::new(error)));
         }
 
-        let wait = self.backoff.wait(now.at, was_up.unwrap_or_default(), error.retry_after());
+        let asked = match &error {
+            Error::RateLimited(wait) => Some(*wait),
+            error => error.retry_after(),
+        };
+        let wait = self.backoff.wait(now.at, was_up.unwrap_or_default(), asked);
         self.state = State::Waiting { until: now.at.saturating_add(wait) };
         self.subscriptions.reset();
         self.leaving.clear();
@@ -329,6 +333,9 @@ impl Session {
                 if self.identity.is_some() && !authenticated {
                     self.state = State::Authenticating { deadline };
                     self.authenticate(now);
+                    if !matches!(self.state, State::Authenticating { .. }) {
+                        return;
+                    }
                 } else {
                     self.ready(authenticated, now);
                 }
@@ -415,6 +422,9 @@ impl Session {
 
     /// Changes to a book, or a whole one: to the book that is kept, and to the program where it has asked for it.
     fn depth(&mut self, data: Depth, now: Now) {
+        if let Some(token) = self.of_top100(&data) {
+            return self.answer(token, Message::Depth(data));
+        }
         // Before that nothing has been subscribed to on this connection.
         let ready = matches!(self.state, State::Ready { .. });
         let for_book = ready && self.books.take(&data, now.at);
@@ -426,6 +436,20 @@ impl Session {
         } else if !for_book {
             self.deliver(Event::Depth(Timed { received: now.wall, data }));
         }
+    }
+
+    /// The request for the top 100 levels that a whole book is the answer to, where it comes under the name of one. The
+    /// two are told apart by who waits; where others do, by what a book looks like that was cut off at 100 levels.
+    fn of_top100(&mut self, data: &Depth) -> Option<Token> {
+        let top100 = snapshot_name(DepthKind::SnapshotTop100, data.symbol);
+        if data.kind != DepthKind::Snapshot || !self.pending.awaits(&top100) {
+            return None;
+        }
+        let is_awaited = self.pending.awaits(&snapshot_name(data.kind, data.symbol))
+            || self.snapshots.iter().any(|(symbol, _)| *symbol == data.symbol)
+            || self.books.awaits(data.symbol);
+        let is_cut = data.bids.len().max(data.asks.len()) == 100;
+        (is_cut || !is_awaited).then(|| self.pending.take(&top100)).flatten()
     }
 
     /// A whole book: the answer to a request, and an event where one is awaited or nobody asked.
@@ -485,13 +509,18 @@ impl Session {
         self.farewell = None;
         self.ping_sent = None;
         self.state = State::Connecting { deadline: now.at + self.config.connect_timeout };
-        let headers = self.identity.as_ref().and_then(|identity| identity.headers(now.wall));
+        let headers = self.identity.as_mut().and_then(|identity| {
+            identity.begin();
+            identity.headers(now.wall)
+        });
         self.outputs.push_back(Output::Connect(headers));
     }
 
     fn authenticate(&mut self, now: Now) {
-        if let Some(identity) = &self.identity {
-            self.outputs.push_back(Output::SendSecret(identity.message(now.wall)));
+        let Some(identity) = &self.identity else { return };
+        match self.budget.take(Kind::Admin, now.at) {
+            Ok(()) => self.outputs.push_back(Output::SendSecret(identity.message(now.wall))),
+            Err(wait) => self.abandon(Error::RateLimited(wait), now),
         }
     }
 
@@ -537,9 +566,6 @@ impl Session {
 
     fn ready(&mut self, authenticated: bool, now: Now) {
         self.state = State::Ready { since: now.at };
-        if let Some(identity) = &mut self.identity {
-            identity.accepted();
-        }
         self.deliver(match self.down_since {
             None => Event::Connected { authenticated },
             Some(since) => Event::Reconnected { attempts: self.retries, down_for: now.at.saturating_sub(since) },

@@ -79,8 +79,8 @@ impl Identity {
         self.clock_offset
     }
 
-    /// The exchange has taken it.
-    pub(super) fn accepted(&mut self) {
+    /// A connection is begun.
+    pub(super) fn begin(&mut self) {
         self.clock_is_set = false;
     }
 

@@ -12,7 +12,7 @@ use tungstenite::stream::MaybeTlsStream;
 use super::connect::Wire;
 
 /// The longest head that is waited for. What is wrong with a longer one is for the library to say.
-const MAX_HEAD: usize = 64 * 1024;
+const MAX_HEAD: usize = 16 * 1024;
 /// As much of a body as is waited for: the library reads so much at once, and any refusal of the protocol is shorter.
 const MAX_BODY: usize = 4095;
 const MAX_HEADERS: usize = 124;
@@ -92,7 +92,8 @@ fn whole(bytes: &[u8]) -> usize {
     let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut response = Response::new(&mut headers);
     match response.parse(bytes) {
-        Ok(Status::Partial) if bytes.len() < MAX_HEAD => 0,
+        // An upgrade is the library's affair from its first line on.
+        Ok(Status::Partial) if response.code != Some(101) && bytes.len() < MAX_HEAD => 0,
         Ok(Status::Complete(head)) => {
             let body = bytes.get(head..).unwrap_or_default();
             let is_here = match response.code {
