@@ -405,6 +405,60 @@ fn an_answer_that_takes_too_long_is_a_time_out_and_told_when_it_comes() {
 }
 
 #[test]
+fn an_answer_whose_reply_was_dropped_is_an_event() {
+    let server = authenticated(|mut peer| {
+        let orders = [peer.hear_json(), peer.hear_json(), peer.hear_json()];
+        // The client has dropped the replies when it asks for something else.
+        assert_eq!(peer.hear_json()["op"], "sub");
+        peer.say(&ack("place-order", &orders[0]));
+        peer.say(
+            &json!({"m": "order", "ac": "CASH", "accountId": "c", "action": "place-order", "status": "Err",
+                "info": {"code": 300_011, "id": orders[1]["args"]["id"], "message": "m", "symbol": "X", "reason": "R"}})
+            .to_string(),
+        );
+        peer.say(&json!({"m": "error", "id": orders[2]["id"], "code": 100_005, "reason": "R"}).to_string());
+        drop(peer.wait_for_close());
+    });
+    let stream = client(&server).stream().authenticate(Authentication::Header).connect().unwrap();
+    connected(&stream);
+    for _ in 0..3 {
+        drop(stream.place_later(AccountCategory::Cash, &buy()).unwrap());
+    }
+    stream.subscribe(Channel::bbo(["BTC/USDT"])).unwrap();
+    assert!(matches!(next(&stream), Event::LateAnswer(answer) if answer.text.contains("Ack") && answer.received > 0));
+    assert!(matches!(next(&stream), Event::LateAnswer(answer) if answer.text.contains("300011")));
+    assert!(matches!(next(&stream), Event::Refused(refusal) if refusal.code == Code::INVALID_WS_REQUEST_DATA));
+}
+
+#[test]
+fn an_account_can_be_had_by_its_id() {
+    let sandbox = bitmax::sandbox::Sandbox::start().unwrap();
+    let client = Client::builder(sandbox.endpoint()).credentials(sandbox.credentials()).build().unwrap();
+    let id = sandbox.user().account_id(AccountCategory::Cash);
+    let channel = || Channel::orders_of_account(&id);
+    let stream = quick(client.stream()).subscribe(channel()).connect().unwrap();
+    connected(&stream);
+    let subscribed =
+        |event| assert!(matches!(&event, Event::Subscribed(ch) if **ch == *format!("order:{id}")), "{event:?}");
+    let order = NewOrder::limit("BTC/USDT", Side::Buy, "0.01", "10000").unwrap();
+    let told = || assert!(matches!(next(&stream), Event::Order(order) if order.data.account_id == id));
+    subscribed(next(&stream));
+    stream.place(AccountCategory::Cash, &order).unwrap();
+    told();
+    sandbox.sessions().iter().for_each(|session| session.break_off(bitmax::sandbox::Break::After(0)));
+    assert!(matches!(next(&stream), Event::Disconnected(_)));
+    assert!(matches!(next(&stream), Event::Reconnected { .. }));
+    subscribed(next(&stream));
+    stream.place(AccountCategory::Cash, &order).unwrap();
+    told();
+    stream.unsubscribe(channel()).unwrap();
+    assert!(matches!(next(&stream), Event::Unsubscribed(ch) if *ch == *format!("order:{id}")));
+    stream.place(AccountCategory::Cash, &order).unwrap();
+    assert_eq!(stream.open_orders(AccountCategory::Cash, &[]).unwrap().len(), 3);
+    assert!(stream.try_recv().is_err(), "nothing is told any more");
+}
+
+#[test]
 fn a_reconnection_authenticates_and_subscribes_again() {
     let server = authenticated(|mut peer| {
         let sub = peer.hear_json();
@@ -482,33 +536,11 @@ fn a_request_beyond_the_limit_waits_where_it_is_to() {
 fn what_the_network_has_not_taken_in_time_is_never_sent() {
     let (over, is_over) = mpsc::channel::<()>();
     let is_over = std::sync::Mutex::new(is_over);
-    let server = authenticated(move |_peer| {
-        // Reads nothing until the client has given up.
+    let (heard, was_heard) = mpsc::channel();
+    let server = authenticated(move |mut peer| {
+        // Reads nothing until the client has given up; then all that came.
         assert!(is_over.lock().unwrap().recv_timeout(PATIENCE).is_ok());
+        heard.send(ws::ids_of_orders(&mut peer)).unwrap();
     });
-    let mut limits = MessageLimits::default();
-    (limits.orders, limits.requests) = (u32::MAX, u32::MAX);
-    let hour = Duration::from_secs(3600);
-    let stream = client(&server)
-        .stream()
-        .authenticate(Authentication::Header)
-        .limits(limits)
-        .backoff(hour, hour)
-        .request_timeout(Duration::from_millis(300))
-        .connect()
-        .unwrap();
-    connected(&stream);
-    // More than the buffers between the two hold.
-    let mut replies = Vec::new();
-    let outage = loop {
-        replies.push(stream.place_later(AccountCategory::Cash, &buy()).unwrap());
-        match stream.try_recv() {
-            Ok(Event::Disconnected(outage)) => break outage,
-            Ok(other) => panic!("{other:?}"),
-            Err(_) => {}
-        }
-    };
-    assert!(matches!(outage.error, Error::Transport(_)), "{outage:?}");
-    over.send(()).unwrap();
-    assert!(replies.into_iter().all(|reply| reply.wait().is_err()));
+    ws::send_more_than_is_taken(client(&server).stream(), || over.send(()).unwrap(), &was_heard);
 }

@@ -56,11 +56,13 @@ pub enum Event {
     CancelRejected(Box<Timed<CancelRejected>>),
     /// A balance changed that no order changed (`balance`).
     Balance(Box<Timed<BalanceUpdate>>),
-    /// An answer that nobody waits for any more: its request had timed out, or its waiter was dropped.
+    /// An answer that nobody waits for any more: its request had timed out, or its [`Reply`](crate::Reply) was dropped
+    /// before it came. An order may have been refused by it.
     LateAnswer(Box<Timed<Unknown>>),
     /// The consumer was too slow: market data was dropped here. Nothing else is ever dropped.
     Lagged(Lag),
-    /// The server refused something that no request of this stream is known for (`error`).
+    /// The server refused something that no request of this stream is known for, or of which nobody waits to hear
+    /// (`error`).
     Refused(Box<Refusal>),
     /// A message that this version does not know.
     Unknown(Box<Timed<Unknown>>),

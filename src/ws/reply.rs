@@ -10,8 +10,9 @@ use crate::error::{Error, Result};
 /// The answer to come of a request that is under way on a stream.
 ///
 /// It ends by itself: with the answer, with [`Error::Timeout`] when the request's time is over, or with
-/// [`Error::ConnectionLost`]. Dropping it takes nothing back: the request was sent, and what it asked for happens; only
-/// its answer goes unheard. An order's fate is told by [`Event::Order`](crate::Event::Order) all the same.
+/// [`Error::ConnectionLost`]. Dropping it takes nothing back: the request was sent, and what it asked for happens. An
+/// answer about an account that comes after that is an event: [`Event::LateAnswer`](crate::Event::LateAnswer), or
+/// [`Event::Refused`](crate::Event::Refused).
 #[must_use = "the request is sent whether or not its answer is waited for"]
 pub struct Reply<T> {
     answer: Receiver<Result<Answer>>,

@@ -124,6 +124,11 @@ impl StreamBuilder {
     }
 
     /// How long a request waits for its answer. Defaults to 10 s.
+    ///
+    /// Where it is over and something is written that the system has not taken, for the server reads no more, the
+    /// connection is dropped, and that is never sent. What the system has taken can arrive yet, for as long as it keeps
+    /// trying: the order's `time`, which the exchange lets be so [old](crate::ClientBuilder::acceptance_window) and no
+    /// older, is the last guard.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self

@@ -144,9 +144,11 @@ impl Subscriptions {
     }
 
     /// What an answer is about: the open subscriptions that its channel names; where it names none that is
-    /// wanted, those of its id.
+    /// wanted, those of its id. Of orders by the id first: an account has more names than one.
     fn settle(&mut self, channel: &str, id: Option<&str>) -> impl Iterator<Item = &mut Entry> {
-        let by_name = self.entries.iter().any(|e| e.topic.is_named_by(channel));
+        let has_id = |e: &Entry| matches!(&e.state, State::Asked { id: asked, .. } if id == Some(asked));
+        let by_name = self.entries.iter().any(|e| e.topic.is_named_by(channel))
+            && !self.entries.iter().any(|e| has_id(e) && !e.topic.is_joined());
         self.entries.iter_mut().filter_map(move |entry| {
             let meant = match &entry.state {
                 State::Asked { .. } | State::Later(_) if by_name => entry.topic.is_named_by(channel),
@@ -252,6 +254,28 @@ mod tests {
         all.add(topics("order:margin"));
         assert_eq!(ask(&mut all, 1), [("1-1".into(), "order:cash".into()), ("1-2".into(), "order:margin".into())]);
         assert_eq!(texts(all.acknowledged("order:cshQtyfq8XLAA9kcf19h8bXHbAwwoqDo", Some("1-1"))), ["order:cash"]);
+    }
+
+    #[test]
+    fn an_account_is_acknowledged_by_either_of_its_names() {
+        const ID: &str = "order:cshQtyfq8XLAA9kcf19h8bXHbAwwoqDo";
+        for ack in [ID, "order:cash"] {
+            let mut all = Subscriptions::default();
+            all.add(topics(ID));
+            assert_eq!(ask(&mut all, 1), [("1-1".into(), ID.into())]);
+            assert_eq!(texts(all.acknowledged(ack, Some("1-1"))), [ID]);
+            all.reset();
+            assert_eq!(ask(&mut all, 2), [("2-1".into(), ID.into())], "restored");
+            assert_eq!(texts(all.acknowledged(ID, None)), [ID]);
+            assert_eq!(channels(&all.remove(&topics(ID))), [ID]);
+        }
+        // Each of the two its own, though both are acknowledged by one name.
+        let mut all = Subscriptions::default();
+        all.add(topics("order:cash"));
+        all.add(topics(ID));
+        ask(&mut all, 1);
+        assert_eq!(texts(all.acknowledged(ID, Some("1-1"))), ["order:cash"]);
+        assert_eq!(texts(all.acknowledged(ID, Some("1-2"))), [ID]);
     }
 
     #[test]
