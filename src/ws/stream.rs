@@ -405,10 +405,7 @@ impl Stream {
     /// # Errors
     /// [`RecvError`] after the last event.
     pub fn recv(&self) -> Result<Event, RecvError> {
-        match &self.events {
-            Events::Live(events) => events.recv(),
-            Events::Replay(next) => replayed(next, None).map_err(|_| RecvError),
-        }
+        self.next(None).map_err(|_| RecvError)
     }
 
     /// The next event, if one is there.
@@ -416,13 +413,10 @@ impl Stream {
     /// # Errors
     /// [`TryRecvError::Empty`] when none is; [`TryRecvError::Disconnected`] after the last event.
     pub fn try_recv(&self) -> Result<Event, TryRecvError> {
-        match &self.events {
-            Events::Live(events) => events.try_recv(),
-            Events::Replay(next) => replayed(next, Some(Duration::ZERO)).map_err(|e| match e {
-                RecvTimeoutError::Timeout => TryRecvError::Empty,
-                RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
-            }),
-        }
+        self.next(Some(Duration::ZERO)).map_err(|e| match e {
+            RecvTimeoutError::Timeout => TryRecvError::Empty,
+            RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
+        })
     }
 
     /// Waits for the next event, but not longer than `timeout`.
@@ -430,9 +424,15 @@ impl Stream {
     /// # Errors
     /// [`RecvTimeoutError::Timeout`] when none came; [`RecvTimeoutError::Disconnected`] after the last event.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
-        match &self.events {
-            Events::Live(events) => events.recv_timeout(timeout),
-            Events::Replay(next) => replayed(next, Some(timeout)),
+        self.next(Some(timeout))
+    }
+
+    /// The next event, waited for no longer than that; for ever where no time is given.
+    fn next(&self, timeout: Option<Duration>) -> Result<Event, RecvTimeoutError> {
+        loop {
+            if let Arrival::Event(event) = self.recv_arrival(timeout)? {
+                return Ok(event);
+            }
         }
     }
 
@@ -452,15 +452,6 @@ impl Stream {
     /// The stream's other side, for any thread: it subscribes, asks and closes.
     pub fn handle(&self) -> StreamHandle {
         self.handle.clone()
-    }
-}
-
-/// The next event of a recording.
-fn replayed(next: &RefCell<Next>, patience: Option<Duration>) -> Result<Event, RecvTimeoutError> {
-    loop {
-        if let Arrival::Event(event) = next.borrow_mut()(patience)? {
-            return Ok(event);
-        }
     }
 }
 
