@@ -121,7 +121,7 @@ fn is_host(host: &str) -> bool {
 }
 
 /// The longest time-out: points in time are computed from it.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// What REST calls are set to.
 #[derive(Debug, Clone)]

@@ -33,10 +33,7 @@ impl RawAnswer {
     pub(crate) fn one(self, what: impl Display) -> Result<OrderAnswer<Outcome>> {
         let info = self.info.get();
         match outcome(&self.status, info).map_err(|e| decode(what, "", info, e))? {
-            Outcome::Refused(RefusedOrder { code, reason, message, .. }) => {
-                let info = info.to_owned();
-                Err(Error::Refused(Box::new(Refusal { code, reason, message, info, status: None, retry_after: None })))
-            }
+            Outcome::Refused(refused) => Err(refusal(refused, info)),
             outcome => Ok(self.with(outcome)),
         }
     }
@@ -57,8 +54,18 @@ impl RawAnswer {
     /// The answer to a cancel of all orders.
     pub(crate) fn all(self, what: impl Display) -> Result<OrderAnswer<CancelAllAck>> {
         let info = self.info.get();
-        let ack = serde_json::from_str(info).map_err(|e| decode(what, "", info, e))?;
-        Ok(self.with(ack))
+        let read = || {
+            let flaw: Flaw = serde_json::from_str(info)?;
+            // No order stands here that could have traded: whatever is wrong, nothing was cancelled.
+            match flaw.is_refusal(&self.status) || flaw.error_code.is_some() {
+                true => flaw.refused(info).map(Err),
+                false => serde_json::from_str(info).map(Ok),
+            }
+        };
+        match read().map_err(|e| decode(what, "", info, e))? {
+            Ok(ack) => Ok(self.with(ack)),
+            Err(refused) => Err(refusal(refused, info)),
+        }
     }
 
     fn with<T>(self, info: T) -> OrderAnswer<T> {
@@ -72,26 +79,43 @@ fn decode(what: impl Display, path: &str, text: &str, e: serde_json::Error) -> E
     Error::Decode(Box::new(DecodeError::new(what.to_string(), text, e).within(&format!("data.info{path}"))))
 }
 
-/// What an answer says about one order.
-fn outcome(status: &str, info: &str) -> serde_json::Result<Outcome> {
-    /// Where a refusal hides in an answer that says it is none.
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Flaw {
-        #[serde(default, deserialize_with = "de::maybe::deserialize")]
-        code: Option<Code>,
-        #[serde(default, deserialize_with = "de::maybe::deserialize")]
-        error_code: Option<OrderError>,
+/// The refusal of a call for one thing.
+fn refusal(refused: RefusedOrder, info: &str) -> Error {
+    let RefusedOrder { code, reason, message, .. } = refused;
+    let info = info.to_owned();
+    Error::Refused(Box::new(Refusal { code, reason, message, info, status: None, retry_after: None }))
+}
+
+/// Where a refusal hides in an answer that says it is none.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Flaw {
+    #[serde(default, deserialize_with = "de::maybe::deserialize")]
+    code: Option<Code>,
+    #[serde(default, deserialize_with = "de::maybe::deserialize")]
+    error_code: Option<OrderError>,
+}
+
+impl Flaw {
+    /// Whether the answer is a refusal, whatever else it holds.
+    fn is_refusal(&self, status: &str) -> bool {
+        same(status, "Err") || self.code.is_some_and(|code| code.value() != 0)
     }
-    let flaw: Flaw = serde_json::from_str(info)?;
-    let refused = || {
+
+    fn refused(&self, info: &str) -> serde_json::Result<RefusedOrder> {
         let mut refused: RefusedOrder = serde_json::from_str(info)?;
-        if let (Some(error), true) = (&flaw.error_code, refused.reason.is_empty()) {
+        if let (Some(error), true) = (&self.error_code, refused.reason.is_empty()) {
             error.as_str().clone_into(&mut refused.reason);
         }
-        Ok(Outcome::Refused(refused))
-    };
-    if same(status, "Err") || flaw.code.is_some_and(|code| code.value() != 0) {
+        Ok(refused)
+    }
+}
+
+/// What an answer says about one order.
+fn outcome(status: &str, info: &str) -> serde_json::Result<Outcome> {
+    let flaw: Flaw = serde_json::from_str(info)?;
+    let refused = || flaw.refused(info).map(Outcome::Refused);
+    if flaw.is_refusal(status) {
         return refused();
     }
 
@@ -193,6 +217,25 @@ mod tests {
         let written = serde_json::to_value(&answer).unwrap();
         assert_eq!((&written["status"], &written["info"][1]["reason"]), (&json!("Ack"), &json!("DupNewCoid")));
         assert!(raw("Ack", &json!([])).batch("x").unwrap().info.is_empty());
+    }
+
+    #[test]
+    fn a_cancel_of_all_is_refused_as_one_is() {
+        let ack = json!({"id": "i", "orderId": "", "orderType": "NULL_VAL", "symbol": "", "timestamp": 5});
+        for status in ["Ack", "ACK"] {
+            let all = raw(status, &ack).all("x").unwrap();
+            assert_eq!((all.info.id.as_str(), all.info.timestamp), ("i", Some(5)));
+        }
+        for (status, info, code, reason) in [
+            ("Err", json!({"id": "i", "code": 300_020, "reason": "TRADING_RESTRICTED"}), 300_020, "TRADING_RESTRICTED"),
+            ("ERR", json!({"id": "i"}), 0, ""),
+            ("Ack", json!({"id": "i", "code": "100011"}), 100_011, ""),
+            ("Ack", json!({"id": "i", "errorCode": "DupCancelCoid"}), 0, "DupCancelCoid"),
+        ] {
+            let Err(Error::Refused(refusal)) = raw(status, &info).all("x") else { panic!("{status} {info}") };
+            assert_eq!((refusal.code.value(), refusal.reason.as_str()), (code, reason), "{info}");
+        }
+        assert!(matches!(raw("Ack", &json!("odd")).all("x"), Err(Error::Decode(_))));
     }
 
     #[test]

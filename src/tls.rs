@@ -62,3 +62,24 @@ pub(crate) fn client_config(roots: &Roots) -> Result<Arc<ClientConfig>> {
         .with_no_client_auth();
     Ok(Arc::new(config))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_certificates_of_ones_own_those_of_the_web_are_trusted() {
+        let web = webpki_roots::TLS_SERVER_ROOTS.len();
+        assert!(web > 50, "{web}");
+        assert_eq!(Roots::default().store().unwrap().len(), web);
+        // What a configuration trusts is shown as a number alone.
+        let trusted = |roots: &Roots| format!("{:?}", client_config(roots).unwrap());
+        assert!(trusted(&Roots::default()).contains(&format!("({web} roots)")), "{}", trusted(&Roots::default()));
+
+        let mut own = Roots::default();
+        let key = rcgen::KeyPair::generate().unwrap();
+        own.add(rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap().der());
+        assert_eq!(own.store().unwrap().len(), 1, "they take the place of those");
+        assert!(trusted(&own).contains("(1 roots)"));
+    }
+}

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use bitmax::model::{AccountCategory, Side};
 use bitmax::sandbox::Sandbox;
-use bitmax::{BalanceQuery, Client, Code, Error, NewOrder, OrderSource, order_id};
+use bitmax::{
+    Authentication, BalanceQuery, CancelOrder, Client, Code, Error, NewOrder, OrderSource, Settled, order_id,
+};
 use serde_json::{Value, json};
 use support::{KEY, Recorded, Reply, SECRET, Server, fixture, info, with_credentials};
 
@@ -172,4 +174,47 @@ fn the_sandboxs_ids_are_of_the_corrected_time() {
     let (id, time) = ("abcdefghi123456", wall_millis() as u64 + MINUTES as u64);
     let answer = account.place(&order().id(id.parse().unwrap()).time(time)).unwrap();
     assert_eq!(answer.info.order_id(), order_id(OrderSource::Rest, time, account.uid(), id));
+}
+
+/// The stream is up when the clocks part: what it sends then is refused for its time, and sets the clock.
+#[test]
+fn a_stream_whose_clock_goes_wrong_trades_on() {
+    const CASH: AccountCategory = AccountCategory::Cash;
+    let sandbox = Sandbox::start().unwrap();
+    let builder = || Client::builder(sandbox.endpoint()).credentials(sandbox.credentials());
+    let connect = |client: Client| client.stream().authenticate(Authentication::Header).connect().unwrap();
+    let stream = connect(builder().build().unwrap());
+    let uncorrected = connect(builder().clock_correction(false).build().unwrap());
+    let id = stream.place(CASH, &order()).unwrap().info.order_id().unwrap();
+
+    // Each step finds a clock that is minutes off.
+    let mut ahead = 0;
+    let mut jump = || {
+        ahead += MINUTES;
+        sandbox.shift_clock(ahead);
+    };
+    jump();
+    stream.place(CASH, &order()).unwrap();
+    jump();
+    stream.cancel(CASH, &CancelOrder::new(id, "BTC/USDT").unwrap()).unwrap();
+    assert_eq!(sandbox.user().open_orders(CASH).len(), 1);
+    jump();
+    let settled = stream.place_settled(CASH, &order(), Instant::now() + Duration::from_secs(20)).unwrap();
+    assert!(matches!(settled, Settled::Placed { .. }), "{settled:?}");
+    assert_eq!(sandbox.user().open_orders(CASH).len(), 2);
+    jump();
+    stream.cancel_all(CASH, None).unwrap();
+    assert!(sandbox.user().open_orders(CASH).is_empty());
+
+    // A time that was given stays, and what is sent to be answered later is sent once.
+    jump();
+    let refused = |result: bitmax::Result<bitmax::model::OrderAnswer<bitmax::model::Outcome>>| match result {
+        Err(Error::Refused(refusal)) => assert_eq!(refusal.code, Code::INVALID_TIMESTAMP),
+        other => panic!("{other:?}"),
+    };
+    refused(stream.place_later(CASH, &order()).unwrap().wait());
+    refused(stream.place(CASH, &order().time(1)));
+    refused(uncorrected.place(CASH, &order()));
+    stream.place(CASH, &order()).unwrap();
+    assert_eq!(sandbox.user().open_orders(CASH).len(), 1);
 }

@@ -11,8 +11,8 @@ use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use bitmax::{
-    BookChange, Channel, Client, CloseReason, Decimal, Direction, Endpoint, Error, Event, OrderBook, Phase, Stream,
-    Timeout,
+    BookChange, Channel, Client, CloseReason, Code, Decimal, Direction, Endpoint, Error, Event, OrderBook, Phase,
+    Stream, Timeout,
 };
 use ws::{GREETING, PATIENCE, Peer, Server, bbo, client_of, next, quick};
 
@@ -89,6 +89,49 @@ trait ParseInterval {
 impl ParseInterval for str {
     fn parse_interval(&self) -> bitmax::model::BarInterval {
         bitmax::model::BarInterval::from_text(self)
+    }
+}
+
+/// Byte by byte, so that head and body come apart.
+#[test]
+fn a_refused_upgrade_is_read_to_its_end() {
+    let body = r#"{"code":100014,"reason":"TOO_MANY_REQUESTS","message":"slow down"}"#;
+    let page = format!("<html>{}</html>", "x".repeat(600));
+    for (head, body, refused) in [
+        (format!("retry-after: 7\r\ncontent-length: {}\r\nconnection: keep-alive", body.len()), body.to_owned(), true),
+        ("retry-after: 7\r\nconnection: close".to_owned(), body.to_owned(), true),
+        (
+            "retry-after: 7\r\ntransfer-encoding: chunked".to_owned(),
+            format!("5\r\n{}\r\n{:x}\r\n{}\r\n0\r\n\r\n", &body[..5], body.len() - 5, &body[5..]),
+            true,
+        ),
+        (format!("retry-after: 7\r\ncontent-length: {}", page.len()), page.clone(), false),
+    ] {
+        let closes = head.contains("close");
+        let server = Server::start(move |_, mut socket| {
+            assert!(socket.read(&mut [0; 4096]).unwrap() > 0);
+            for byte in format!("HTTP/1.1 429 Too Many\r\n{head}\r\n\r\n{body}").bytes() {
+                // The client has gone when it knows enough.
+                if socket.write_all(&[byte]).is_err() {
+                    break;
+                }
+            }
+            // Held open: the end is told by what was said.
+            if !closes {
+                while socket.read(&mut [0; 64]).is_ok_and(|n| n > 0) {}
+            }
+        });
+        match server.client().stream().connect() {
+            Err(Error::Refused(refusal)) if refused => {
+                assert_eq!((refusal.code, refusal.status), (Code::TOO_MANY_REQUESTS, Some(429)));
+                assert_eq!(refusal.retry_after, Some(Duration::from_secs(7)));
+            }
+            Err(Error::Http(e)) if !refused => {
+                assert_eq!((e.status, e.retry_after), (429, Some(Duration::from_secs(7))));
+                assert_eq!(e.body, page[..512]);
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -363,7 +406,7 @@ fn the_tap_sees_every_text() {
     assert_eq!(texts[0].0, Direction::Connect);
     assert!(texts[0].1.ends_with("/0/api/pro/v1/stream"));
     assert_eq!(texts[1], (Direction::Received, GREETING.to_owned()));
-    assert_eq!(texts[2], (Direction::Sent, r#"{"op":"sub","id":"1","ch":"bbo:A/B"}"#.to_owned()));
+    assert_eq!(texts[2], (Direction::Sent, r#"{"op":"sub","id":"m-1","ch":"bbo:A/B"}"#.to_owned()));
     assert_eq!(texts[3].0, Direction::Received);
     assert_eq!(texts.len(), 4);
 }

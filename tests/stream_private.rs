@@ -5,6 +5,7 @@
 #[path = "support/ws.rs"]
 mod ws;
 
+use std::io::{Read, Write};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -106,6 +107,32 @@ fn a_message_authenticates_and_shows_itself_to_nobody() {
     assert!(sent[0].contains("\"op\":\"auth\"") && !sent[0].contains(KEY), "{sent:?}");
 }
 
+/// The head of the refusal comes first, and why it is one after.
+#[test]
+fn headers_that_are_refused_for_their_time_give_way_to_the_message() {
+    let server = Server::start(|_, mut socket| {
+        if !ws::is_upgrade(&socket) {
+            return ws::answer_info(socket);
+        }
+        let mut request = [0; 4096];
+        let n = socket.peek(&mut request).unwrap();
+        if String::from_utf8_lossy(&request[..n]).contains("x-auth-signature") {
+            assert_eq!(socket.read(&mut request).unwrap(), n);
+            let body = r#"{"code":100011,"reason":"INVALID_TIMESTAMP"}"#;
+            let head = format!("HTTP/1.1 401 Unauthorized\r\ncontent-length: {}\r\n\r\n", body.len());
+            return (head + body).bytes().for_each(|byte| socket.write_all(&[byte]).unwrap());
+        }
+        let (mut peer, _) = ws::upgrade_account(socket);
+        peer.say(ws::GREETING);
+        let auth = peer.hear_json();
+        peer.say(&json!({"m": "auth", "id": auth["id"], "code": 0}).to_string());
+        drop(peer.wait_for_close());
+    });
+    let stream = quick(client(&server).stream()).authenticate(Authentication::Header).connect().unwrap();
+    assert!(matches!(next(&stream), Event::ConnectFailed(_)));
+    connected(&stream);
+}
+
 #[test]
 fn a_bad_key_is_final() {
     let (upgrades, seen) = mpsc::channel();
@@ -173,6 +200,12 @@ fn orders_are_answered_each_to_its_own() {
             &include_str!("fixtures/ws/cancel-all-ack.json")
                 .replace("69c482a3f29540a0b0d83e00551bb623", all["args"]["id"].as_str().unwrap()),
         );
+        let all = peer.hear_json();
+        peer.say(
+            &json!({"m": "order", "ac": "CASH", "accountId": "c", "action": "cancel-all", "status": "Err",
+                "info": {"code": 300_020, "id": all["args"]["id"], "message": "m", "symbol": "", "reason": "TRADING_RESTRICTED"}})
+            .to_string(),
+        );
         drop(peer.wait_for_close());
     });
     let stream = client(&server).stream().authenticate(Authentication::Header).connect().unwrap();
@@ -189,6 +222,10 @@ fn orders_are_answered_each_to_its_own() {
         other => panic!("{other:?}"),
     }
     assert!(handle.cancel_all(cash, None).is_ok());
+    match handle.cancel_all(cash, None) {
+        Err(e @ Error::Refused(_)) => assert!(!e.may_have_executed() && e.to_string().contains("TRADING_RESTRICTED")),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// To wake another thread for it takes as long as the way to the server.
@@ -368,6 +405,60 @@ fn an_answer_that_takes_too_long_is_a_time_out_and_told_when_it_comes() {
 }
 
 #[test]
+fn an_answer_whose_reply_was_dropped_is_an_event() {
+    let server = authenticated(|mut peer| {
+        let orders = [peer.hear_json(), peer.hear_json(), peer.hear_json()];
+        // The client has dropped the replies when it asks for something else.
+        assert_eq!(peer.hear_json()["op"], "sub");
+        peer.say(&ack("place-order", &orders[0]));
+        peer.say(
+            &json!({"m": "order", "ac": "CASH", "accountId": "c", "action": "place-order", "status": "Err",
+                "info": {"code": 300_011, "id": orders[1]["args"]["id"], "message": "m", "symbol": "X", "reason": "R"}})
+            .to_string(),
+        );
+        peer.say(&json!({"m": "error", "id": orders[2]["id"], "code": 100_005, "reason": "R"}).to_string());
+        drop(peer.wait_for_close());
+    });
+    let stream = client(&server).stream().authenticate(Authentication::Header).connect().unwrap();
+    connected(&stream);
+    for _ in 0..3 {
+        drop(stream.place_later(AccountCategory::Cash, &buy()).unwrap());
+    }
+    stream.subscribe(Channel::bbo(["BTC/USDT"])).unwrap();
+    assert!(matches!(next(&stream), Event::LateAnswer(answer) if answer.text.contains("Ack") && answer.received > 0));
+    assert!(matches!(next(&stream), Event::LateAnswer(answer) if answer.text.contains("300011")));
+    assert!(matches!(next(&stream), Event::Refused(refusal) if refusal.code == Code::INVALID_WS_REQUEST_DATA));
+}
+
+#[test]
+fn an_account_can_be_had_by_its_id() {
+    let sandbox = bitmax::sandbox::Sandbox::start().unwrap();
+    let client = Client::builder(sandbox.endpoint()).credentials(sandbox.credentials()).build().unwrap();
+    let id = sandbox.user().account_id(AccountCategory::Cash);
+    let channel = || Channel::orders_of_account(&id);
+    let stream = quick(client.stream()).subscribe(channel()).connect().unwrap();
+    connected(&stream);
+    let subscribed =
+        |event| assert!(matches!(&event, Event::Subscribed(ch) if **ch == *format!("order:{id}")), "{event:?}");
+    let order = NewOrder::limit("BTC/USDT", Side::Buy, "0.01", "10000").unwrap();
+    let told = || assert!(matches!(next(&stream), Event::Order(order) if order.data.account_id == id));
+    subscribed(next(&stream));
+    stream.place(AccountCategory::Cash, &order).unwrap();
+    told();
+    sandbox.sessions().iter().for_each(|session| session.break_off(bitmax::sandbox::Break::After(0)));
+    assert!(matches!(next(&stream), Event::Disconnected(_)));
+    assert!(matches!(next(&stream), Event::Reconnected { .. }));
+    subscribed(next(&stream));
+    stream.place(AccountCategory::Cash, &order).unwrap();
+    told();
+    stream.unsubscribe(channel()).unwrap();
+    assert!(matches!(next(&stream), Event::Unsubscribed(ch) if *ch == *format!("order:{id}")));
+    stream.place(AccountCategory::Cash, &order).unwrap();
+    assert_eq!(stream.open_orders(AccountCategory::Cash, &[]).unwrap().len(), 3);
+    assert!(stream.try_recv().is_err(), "nothing is told any more");
+}
+
+#[test]
 fn a_reconnection_authenticates_and_subscribes_again() {
     let server = authenticated(|mut peer| {
         let sub = peer.hear_json();
@@ -445,33 +536,11 @@ fn a_request_beyond_the_limit_waits_where_it_is_to() {
 fn what_the_network_has_not_taken_in_time_is_never_sent() {
     let (over, is_over) = mpsc::channel::<()>();
     let is_over = std::sync::Mutex::new(is_over);
-    let server = authenticated(move |_peer| {
-        // Reads nothing until the client has given up.
+    let (heard, was_heard) = mpsc::channel();
+    let server = authenticated(move |mut peer| {
+        // Reads nothing until the client has given up; then all that came.
         assert!(is_over.lock().unwrap().recv_timeout(PATIENCE).is_ok());
+        heard.send(ws::ids_of_orders(&mut peer)).unwrap();
     });
-    let mut limits = MessageLimits::default();
-    (limits.orders, limits.requests) = (u32::MAX, u32::MAX);
-    let hour = Duration::from_secs(3600);
-    let stream = client(&server)
-        .stream()
-        .authenticate(Authentication::Header)
-        .limits(limits)
-        .backoff(hour, hour)
-        .request_timeout(Duration::from_millis(300))
-        .connect()
-        .unwrap();
-    connected(&stream);
-    // More than the buffers between the two hold.
-    let mut replies = Vec::new();
-    let outage = loop {
-        replies.push(stream.place_later(AccountCategory::Cash, &buy()).unwrap());
-        match stream.try_recv() {
-            Ok(Event::Disconnected(outage)) => break outage,
-            Ok(other) => panic!("{other:?}"),
-            Err(_) => {}
-        }
-    };
-    assert!(matches!(outage.error, Error::Transport(_)), "{outage:?}");
-    over.send(()).unwrap();
-    assert!(replies.into_iter().all(|reply| reply.wait().is_err()));
+    ws::send_more_than_is_taken(client(&server).stream(), || over.send(()).unwrap(), &was_heard);
 }

@@ -13,11 +13,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Once, mpsc};
 use std::time::Duration;
 
-use bitmax::model::{AccountCategory, Side};
-use bitmax::{
-    Authentication, Channel, Client, Credentials, Endpoint, Error, Event, MessageLimits, NewOrder, Phase,
-    StreamBuilder, Timeout,
-};
+use bitmax::model::AccountCategory;
+use bitmax::{Channel, Client, Credentials, Endpoint, Error, Event, Phase, StreamBuilder, Timeout};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::PrivateKeyDer;
@@ -345,6 +342,7 @@ fn what_the_network_has_not_taken_in_time_is_never_sent() {
     let server_config = authority.server("127.0.0.1");
     let (over, is_over) = mpsc::channel::<()>();
     let is_over = std::sync::Mutex::new(is_over);
+    let (heard, was_heard) = mpsc::channel();
     let server = Server::start(move |number, socket| {
         let mut tls = tls(&server_config, socket);
         if number == 0 {
@@ -354,26 +352,9 @@ fn what_the_network_has_not_taken_in_time_is_never_sent() {
         }
         let mut peer = Peer::upgrade(tls);
         peer.say(AUTHENTICATED);
-        // Reads nothing until the client has given up.
+        // Reads nothing until the client has given up; then all that came.
         assert!(is_over.lock().unwrap().recv_timeout(PATIENCE).is_ok());
+        heard.send(ws::ids_of_orders(&mut peer)).unwrap();
     });
-    let mut limits = MessageLimits::default();
-    (limits.orders, limits.requests) = (u32::MAX, u32::MAX);
-    let hour = Duration::from_secs(3600);
-    let builder = authority.stream(&server).authenticate(Authentication::Header).limits(limits).backoff(hour, hour);
-    let stream = builder.request_timeout(Duration::from_millis(300)).connect().unwrap();
-    assert!(matches!(next(&stream), Event::Connected { authenticated: true, .. }));
-    let mut replies = Vec::new();
-    let outage = loop {
-        let order = NewOrder::limit("BTC/USDT", Side::Buy, "0.001", "50000").unwrap();
-        replies.push(stream.place_later(AccountCategory::Cash, &order).unwrap());
-        match stream.try_recv() {
-            Ok(Event::Disconnected(outage)) => break outage,
-            Ok(other) => panic!("{other:?}"),
-            Err(_) => {}
-        }
-    };
-    assert!(matches!(outage.error, Error::Transport(_)), "{outage:?}");
-    over.send(()).unwrap();
-    assert!(replies.into_iter().all(|reply| reply.wait().is_err()));
+    ws::send_more_than_is_taken(authority.stream(&server), || over.send(()).unwrap(), &was_heard);
 }

@@ -134,7 +134,10 @@ pub(crate) fn line_of(event: &Event, room: Room) -> Option<String> {
         Event::Disconnected(outage) => format!("disconnected: {}; again in {:?}", outage.error, outage.retry_in),
         Event::ConnectFailed(outage) => format!("cannot connect: {}; again in {:?}", outage.error, outage.retry_in),
         Event::Reconnected { down_for, .. } => format!("reconnected after {down_for:?}"),
-        Event::SubscriptionFailed(failed) => format!("{} is not acknowledged", failed.channel),
+        Event::SubscriptionFailed(failed) => match &failed.refusal {
+            Some(refusal) => format!("{}: {refusal}", failed.channel),
+            None => format!("{} is not acknowledged", failed.channel),
+        },
         Event::Refused(refusal) => refusal.to_string(),
         Event::Unknown(unknown) => format!("unknown: {}", unknown.text),
         Event::Undecodable(data) => format!("{}: {}", data.error, data.text),

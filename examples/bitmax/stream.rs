@@ -243,7 +243,7 @@ pub(crate) fn each(
             Event::Closed(CloseReason::Requested) if is_interrupted() => return Ok(()),
             Event::Closed(CloseReason::GaveUp(error)) => return Err((*error).into()),
             Event::Closed(_) => return Err(Error::Closed.into()),
-            Event::SubscriptionFailed(failed) if failed.refusal.is_some() => {
+            Event::SubscriptionFailed(failed) if failed.retry_in.is_none() => {
                 let refusal = failed.refusal.into_iter().map(Box::new).map(Error::Refused);
                 return refusal.map(|error| Err(error.into())).next().unwrap_or(Ok(()));
             }

@@ -110,9 +110,9 @@ impl Books {
         topics.extract_if(.., |topic| self.entry(topic).map(|entry| entry.subscribed = false).is_some()).collect()
     }
 
-    /// Whether a channel is that of a book.
-    pub(crate) fn need(&mut self, topic: &Topic) -> bool {
-        self.entry(topic).is_some()
+    /// Whether the snapshot of a book of gathered changes is to come.
+    pub(crate) fn awaits(&self, symbol: Symbol) -> bool {
+        self.entries.get(&(symbol, false)).is_some_and(|entry| entry.step == Step::Answer)
     }
 
     /// The server has acknowledged a channel.

@@ -89,6 +89,19 @@ impl Channel {
         Self { topics: Ok(vec![Topic { prefix: "order".into(), argument: account.as_str().into() }]) }
     }
 
+    /// The orders of an account by its id, as in [`account_id`](crate::model::OrderAnswer::account_id); else like
+    /// [`orders`](Self::orders). To the exchange it is one channel with that of the account's category: subscribe to
+    /// one of the two. Letters and digits, 10 to 64. The protocol's `order:<account>`.
+    ///
+    /// ```
+    /// use bitmax::Channel;
+    /// let orders = Channel::orders_of_account("cshQtyfq8XLAA9kcf19h8bXHbAwwoqDo");
+    /// assert_eq!("order:cshQtyfq8XLAA9kcf19h8bXHbAwwoqDo".parse(), Ok(orders));
+    /// ```
+    pub fn orders_of_account(id: &str) -> Self {
+        Self { topics: account_id(id).map(|id| vec![Topic { prefix: "order".into(), argument: id.into() }]) }
+    }
+
     /// An account's orders of some products only. The protocol's `order:<account>:<symbol>`.
     pub fn orders_of<S: TryInto<Symbol>>(account: AccountCategory, symbols: impl IntoIterator<Item = S>) -> Self
     where
@@ -148,8 +161,14 @@ impl FromStr for Channel {
                 Self::of_symbols(prefix, symbols)
             }
             None if prefix == "ref-px" => Self::ref_px(symbols),
-            None if prefix == "order" => Self::orders(arguments.parse()?),
-            Some(("order", account)) => Self::orders_of(account.parse()?, symbols),
+            None if prefix == "order" => match arguments.parse() {
+                Ok(category) => Self::orders(category),
+                Err(_) => Self::orders_of_account(arguments),
+            },
+            Some(("order", account)) => match account.parse() {
+                Ok(category) => Self::orders_of(category, symbols),
+                Err(_) => Self::of_symbols(&format!("order:{}", account_id(account)?), symbols),
+            },
             Some(("bar", interval)) => Self::bar(BarInterval::from_text(interval), symbols),
             _ => return Err(InvalidInput::new("ch", format!("{text:?} is not a channel such as bbo:BTC/USDT"))),
         };
@@ -157,12 +176,20 @@ impl FromStr for Channel {
     }
 }
 
+/// An account's id. It is longer than any category, so that a category that is misspelt is none.
+fn account_id(text: &str) -> Result<&str, InvalidInput> {
+    if (10..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Ok(text);
+    }
+    Err(InvalidInput::new("account", format!("{text:?} is neither cash nor margin nor an account's id")))
+}
+
 /// One subscription: a channel and one argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Topic {
     /// `bbo`, `bar:1`.
     pub(crate) prefix: Box<str>,
-    /// A symbol or an asset.
+    /// A symbol, an asset or an account.
     pub(crate) argument: Box<str>,
 }
 
@@ -215,6 +242,8 @@ impl fmt::Display for Topic {
 mod tests {
     use super::*;
 
+    const ID: &str = "cshQtyfq8XLAA9kcf19h8bXHbAwwoqDo";
+
     #[test]
     fn channels_are_read_as_they_are_written() {
         let topics = "bar:1d:BTC/USDT,BTC-PERP".parse::<Channel>().unwrap().into_topics().unwrap();
@@ -223,6 +252,11 @@ mod tests {
         assert_eq!("ref-px:BTC".parse(), Ok(Channel::ref_px(["BTC"])));
         assert_eq!("order:CASH".parse(), Ok(Channel::orders(AccountCategory::Cash)));
         assert_eq!("order:margin:BTC/USDT".parse(), Ok(Channel::orders_of(AccountCategory::Margin, ["BTC/USDT"])));
+        assert_eq!(format!("order:{ID}").parse(), Ok(Channel::orders_of_account(ID)));
+        let topics = format!("order:{ID}:BTC/USDT,ETH/USDT").parse::<Channel>().unwrap().into_topics().unwrap();
+        let texts: Vec<_> = topics.iter().map(Topic::to_string).collect();
+        assert_eq!(texts, [format!("order:{ID}:BTC/USDT"), format!("order:{ID}:ETH/USDT")]);
+        assert!(topics.iter().all(|topic| topic.is_private() && !topic.is_joined()));
     }
 
     #[test]
@@ -252,9 +286,16 @@ mod tests {
             ("bar:1:2:BTC/USDT", "interval"),
             ("ref-px:BTC/USDT", "asset"),
             ("order:futures", "account"),
+            ("order:", "account"),
+            ("order:cshQtyfq8-LAA9kcf19h8bXHbAwwoqDo", "account"),
+            ("order:futures:BTC/USDT", "account"),
+            ("order:cshQtyfq8XLAA9kcf19h8bXHbAwwoqDo:btc", "symbol"),
             ("order:cash:btc", "symbol"),
         ] {
             assert_eq!(text.parse::<Channel>().unwrap_err().field(), field, "{text}");
+        }
+        for bad in ["", "cash", "cash:BTC/USDT", &"x".repeat(65)] {
+            assert_eq!(Channel::orders_of_account(bad).into_topics().unwrap_err().field(), "account", "{bad}");
         }
         assert_eq!(Channel::bbo([""; 0]).into_topics().unwrap_err().field(), "ch");
     }

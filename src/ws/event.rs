@@ -4,7 +4,9 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use crate::error::{DecodeError, Error, Refusal};
-use crate::model::{BalanceUpdate, Bar, Bbo, CancelRejected, Depth, OrderUpdate, RefPrice, Trades};
+use crate::model::{
+    BalanceUpdate, Bar, BarKind, Bbo, CancelRejected, Depth, DepthKind, OrderUpdate, RefPrice, Trades, TradesKind,
+};
 
 /// Something that a stream delivers, in the order in which it happened. At most 128 bytes.
 ///
@@ -36,7 +38,7 @@ pub enum Event {
     Subscribed(Box<str>),
     /// A subscription has ended (`unsub`). Data under way can still arrive.
     Unsubscribed(Box<str>),
-    /// A subscription was refused, and is given up; or was not acknowledged.
+    /// A subscription was refused, or was not acknowledged. It says whether it is asked for again.
     SubscriptionFailed(Box<SubscriptionFailed>),
     /// The best bid and ask (`bbo`).
     Bbo(Timed<Bbo>),
@@ -54,11 +56,13 @@ pub enum Event {
     CancelRejected(Box<Timed<CancelRejected>>),
     /// A balance changed that no order changed (`balance`).
     Balance(Box<Timed<BalanceUpdate>>),
-    /// An answer that nobody waits for any more: its request had timed out, or its waiter was dropped.
+    /// An answer that nobody waits for any more: its request had timed out, or its [`Reply`](crate::Reply) was dropped
+    /// before it came. An order may have been refused by it.
     LateAnswer(Box<Timed<Unknown>>),
     /// The consumer was too slow: market data was dropped here. Nothing else is ever dropped.
     Lagged(Lag),
-    /// The server refused something that no request of this stream is known for (`error`).
+    /// The server refused something that no request of this stream is known for, or of which nobody waits to hear
+    /// (`error`).
     Refused(Box<Refusal>),
     /// A message that this version does not know.
     Unknown(Box<Timed<Unknown>>),
@@ -101,9 +105,12 @@ pub struct Outage {
 pub struct SubscriptionFailed {
     /// The channel with one argument: `bbo:BTC/USDT`.
     pub channel: Box<str>,
-    /// The server's refusal: the subscription is given up. `None`: the server has twice said nothing; the
-    /// subscription stays wanted and its data, should it come, is delivered.
+    /// What the server said. `None`: it has said nothing, and that twice where this is the first that is told of it; the
+    /// subscription may be in force, and its data, should it come, is delivered.
     pub refusal: Option<Refusal>,
+    /// How long until it is asked for again: after silence, a failure of the exchange's own, and too many requests; 5 s at
+    /// first, doubled each time up to 5 minutes. `None`: it is given up, on this connection and on later ones.
+    pub retry_in: Option<Duration>,
 }
 
 /// How much market data was dropped for a slow consumer.
@@ -157,14 +164,32 @@ pub enum CloseReason {
 }
 
 impl Event {
-    /// Whether this is market data, which may be dropped for a slow consumer, and of which channel.
+    /// Whether this is market data, which may be dropped for a slow consumer, and of which channel: by the name of its
+    /// message.
     pub(crate) fn market_channel(&self) -> Option<String> {
         Some(match self {
             Self::Bbo(bbo) => format!("bbo:{}", bbo.symbol),
-            Self::Depth(depth) if depth.kind.is_snapshot() => format!("depth-snapshot:{}", depth.symbol),
-            Self::Depth(depth) => format!("depth:{}", depth.symbol),
-            Self::Trades(trades) => format!("trades:{}", trades.symbol),
-            Self::Bar(bar) => format!("bar:{}:{}", bar.interval, bar.symbol),
+            Self::Depth(depth) => {
+                let kind = match depth.kind {
+                    DepthKind::Change => "depth",
+                    DepthKind::Snapshot => "depth-snapshot",
+                    DepthKind::SnapshotTop100 => "depth-snapshot-top100",
+                    DepthKind::RealtimeChange => "depth-realtime",
+                    DepthKind::RealtimeSnapshot => "depth-snapshot-realtime",
+                };
+                format!("{kind}:{}", depth.symbol)
+            }
+            Self::Trades(trades) => {
+                let kind = match trades.kind {
+                    TradesKind::Trades => "trades",
+                    TradesKind::MarketTrades => "market-trades",
+                };
+                format!("{kind}:{}", trades.symbol)
+            }
+            Self::Bar(bar) => match bar.kind {
+                BarKind::Bar => format!("bar:{}:{}", bar.interval, bar.symbol),
+                BarKind::Summary => format!("summary:{}", bar.symbol),
+            },
             Self::RefPrice(price) => format!("ref-px:{}", price.asset),
             _ => return None,
         })
@@ -178,6 +203,38 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Message;
+
+    #[test]
+    fn market_data_is_of_the_channel_that_it_came_by() {
+        let depth = r#""symbol":"A/B","data":{"ts":1,"seqnum":2,"asks":[],"bids":[]}"#;
+        let trades = r#""symbol":"A/B","data":[{"p":"1","q":"1","ts":1,"bm":true,"seqnum":1}]"#;
+        let bar = r#""s":"A/B","data":{"i":"1d","ts":1,"o":"1","h":"1","l":"1","c":"1","v":"1"}"#;
+        for (m, rest, channel) in [
+            ("bbo", r#""symbol":"A/B","data":{"ts":1,"bid":["1","1"],"ask":["2","1"]}"#, "bbo:A/B"),
+            ("depth", depth, "depth:A/B"),
+            ("depth-snapshot", depth, "depth-snapshot:A/B"),
+            ("depth-snapshot-top100", depth, "depth-snapshot-top100:A/B"),
+            ("depth-realtime", depth, "depth-realtime:A/B"),
+            ("depth-snapshot-realtime", depth, "depth-snapshot-realtime:A/B"),
+            ("trades", trades, "trades:A/B"),
+            ("market-trades", trades, "market-trades:A/B"),
+            ("bar", bar, "bar:1d:A/B"),
+            ("summary", bar, "summary:A/B"),
+            ("ref-px", r#""symbol":"BTC","data":{"qa":"USDT","p":"1"}"#, "ref-px:BTC"),
+        ] {
+            let event = match Message::parse(&format!(r#"{{"m":"{m}",{rest}}}"#)).unwrap() {
+                Message::Bbo(data) => Event::Bbo(Timed { received: 0, data }),
+                Message::Depth(data) => Event::Depth(Timed { received: 0, data }),
+                Message::Trades(data) => Event::Trades(Timed { received: 0, data }),
+                Message::Bar(data) => Event::Bar(Box::new(Timed { received: 0, data: *data })),
+                Message::RefPrice(data) => Event::RefPrice(Timed { received: 0, data }),
+                other => panic!("{other:?}"),
+            };
+            assert!(event.is_market_data());
+            assert_eq!(event.market_channel().as_deref(), Some(channel));
+        }
+    }
 
     #[test]
     fn events_are_small() {

@@ -22,6 +22,12 @@ struct Waiting {
     deadline: Duration,
 }
 
+impl Waiting {
+    fn has(&self, key: &str) -> bool {
+        self.id == key || self.name.as_deref() == Some(key)
+    }
+}
+
 impl Pending {
     /// Waits for the answer that has this id, or this name.
     pub(crate) fn add(&mut self, token: Token, id: String, name: Option<String>, deadline: Duration) {
@@ -29,9 +35,14 @@ impl Pending {
         self.waiting.insert(at, Waiting { token, id, name, deadline });
     }
 
+    /// Whether a request waits for an answer that has this id or name.
+    pub(crate) fn awaits(&self, key: &str) -> bool {
+        self.waiting.iter().any(|w| w.has(key))
+    }
+
     /// The request that is due first of those whose answer has this id or name; it waits no more.
     pub(crate) fn take(&mut self, key: &str) -> Option<Token> {
-        let at = self.waiting.iter().position(|w| w.id == key || w.name.as_deref() == Some(key))?;
+        let at = self.waiting.iter().position(|w| w.has(key))?;
         self.waiting.remove(at).map(|waiting| waiting.token)
     }
 

@@ -152,44 +152,20 @@ pub(crate) struct EventReceiver {
 }
 
 impl EventReceiver {
-    pub(crate) fn recv(&self) -> Result<Event, RecvError> {
-        loop {
-            if let Arrival::Event(event) = self.take(self.receiver.recv())? {
-                return Ok(event);
-            }
-        }
-    }
-
-    pub(crate) fn try_recv(&self) -> Result<Event, TryRecvError> {
-        loop {
-            if let Arrival::Event(event) = self.take(self.receiver.try_recv())? {
-                return Ok(event);
-            }
-        }
-    }
-
-    pub(crate) fn recv_timeout(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
-        loop {
-            if let Arrival::Event(event) = self.recv_arrival(Some(timeout))? {
-                return Ok(event);
-            }
-        }
-    }
-
-    /// The next of whatever there is, waited for no longer than that.
+    /// The next of whatever there is, waited for no longer than that; for ever where no time is given.
     pub(crate) fn recv_arrival(&self, timeout: Option<Duration>) -> Result<Arrival, RecvTimeoutError> {
-        self.take(match timeout {
+        let received = match timeout {
+            Some(Duration::ZERO) => self.receiver.try_recv().map_err(|e| match e {
+                TryRecvError::Empty => RecvTimeoutError::Timeout,
+                TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+            }),
             Some(timeout) => self.receiver.recv_timeout(timeout),
             None => self.receiver.recv().map_err(|RecvError| RecvTimeoutError::Disconnected),
-        })
-    }
-
-    fn take<E: Ended>(&self, received: Result<Arrival, E>) -> Result<Arrival, E> {
+        };
         match received {
             Ok(Arrival::Event(event)) => Ok(Arrival::Event(self.taken(event))),
-            Ok(other) => Ok(other),
-            Err(e) if e.is_end() => self.last().map(Arrival::Event).ok_or(e),
-            Err(e) => Err(e),
+            Err(e @ RecvTimeoutError::Disconnected) => self.last().map(Arrival::Event).ok_or(e),
+            other => other,
         }
     }
 
@@ -216,29 +192,6 @@ impl EventReceiver {
     }
 }
 
-/// Whether a failure to receive says that the other end is gone.
-trait Ended {
-    fn is_end(&self) -> bool;
-}
-
-impl Ended for RecvError {
-    fn is_end(&self) -> bool {
-        true
-    }
-}
-
-impl Ended for TryRecvError {
-    fn is_end(&self) -> bool {
-        *self == Self::Disconnected
-    }
-}
-
-impl Ended for RecvTimeoutError {
-    fn is_end(&self) -> bool {
-        *self == Self::Disconnected
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicUsize;
@@ -246,6 +199,13 @@ mod tests {
     use super::*;
     use crate::Message;
     use crate::ws::event::Timed;
+
+    fn try_recv(receiver: &EventReceiver) -> Result<Event, RecvTimeoutError> {
+        receiver.recv_arrival(Some(Duration::ZERO)).map(|arrival| match arrival {
+            Arrival::Event(event) => event,
+            other => panic!("{other:?}"),
+        })
+    }
 
     fn bbo(symbol: &str, ts: u64) -> Event {
         let text = format!(r#"{{"m":"bbo","symbol":"{symbol}","data":{{"ts":{ts},"bid":["1","1"],"ask":["2","1"]}}}}"#);
@@ -279,14 +239,14 @@ mod tests {
         let stats = counters.read(Duration::ZERO);
         assert_eq!((stats.queued, stats.dropped), (4, 4));
 
-        let next = || receiver.try_recv().map(|event| show(&event));
+        let next = || try_recv(&receiver).map(|event| show(&event));
         assert_eq!(next().unwrap(), "A/B 1");
         assert_eq!(next().unwrap(), "A/B 2");
         assert_eq!(resumed.load(Ordering::Relaxed), 0);
         assert_eq!(next().unwrap(), r#"[("bbo:A/B", 3), ("bbo:C/D", 1)]"#);
         assert_eq!(resumed.load(Ordering::Relaxed), 1);
         assert!(next().unwrap().contains("never dropped"));
-        assert_eq!(next(), Err(TryRecvError::Empty));
+        assert_eq!(next(), Err(RecvTimeoutError::Timeout));
 
         sender.resume();
         sender.send(bbo("A/B", 7));
@@ -304,7 +264,7 @@ mod tests {
         for ts in 1..=3 {
             sender.send(bbo("A/B", ts));
         }
-        let next = || receiver.try_recv().map(|event| show(&event));
+        let next = || try_recv(&receiver).map(|event| show(&event));
         assert_eq!([next(), next()].map(Result::unwrap), ["A/B 1", r#"[("bbo:A/B", 2)]"#]);
         // The consumer has not said yet that it took the marker. The newest fills the room; the next is told.
         sender.send(bbo("A/B", 4));
@@ -315,24 +275,24 @@ mod tests {
         sender.send(bbo("A/B", 5));
         sender.resume();
         assert_eq!([next(), next()].map(Result::unwrap), ["A/B 4", r#"[("bbo:A/B", 1)]"#]);
-        assert_eq!(next(), Err(TryRecvError::Empty), "the newest comes when the marker is taken");
+        assert_eq!(next(), Err(RecvTimeoutError::Timeout), "the newest comes when the marker is taken");
         sender.resume();
         assert_eq!(next().unwrap(), "A/B 5");
-        assert_eq!(next(), Err(TryRecvError::Empty));
+        assert_eq!(next(), Err(RecvTimeoutError::Timeout));
     }
 
     #[test]
     fn closed_comes_last_even_if_the_thread_dies() {
         let (sender, receiver) = queue(2, Arc::default(), || {});
         drop(sender);
-        assert!(matches!(receiver.recv(), Ok(Event::Closed(CloseReason::Failed))));
-        assert!(receiver.recv().is_err());
-        assert!(matches!(receiver.try_recv(), Err(TryRecvError::Disconnected)));
+        assert!(matches!(receiver.recv_arrival(None), Ok(Arrival::Event(Event::Closed(CloseReason::Failed)))));
+        assert!(receiver.recv_arrival(None).is_err());
+        assert!(matches!(try_recv(&receiver), Err(RecvTimeoutError::Disconnected)));
 
         let (mut sender, receiver) = queue(2, Arc::default(), || {});
         sender.send(Event::Closed(CloseReason::Requested));
         drop(sender);
-        assert!(matches!(receiver.recv(), Ok(Event::Closed(CloseReason::Requested))));
-        assert!(receiver.recv_timeout(Duration::ZERO).is_err());
+        assert!(matches!(receiver.recv_arrival(None), Ok(Arrival::Event(Event::Closed(CloseReason::Requested)))));
+        assert!(receiver.recv_arrival(Some(Duration::from_secs(1))).is_err());
     }
 }

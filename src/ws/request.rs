@@ -1,7 +1,7 @@
 //! Requests over the stream: each action of the protocol as a method of the handle.
 
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use super::stream::StreamHandle;
 use super::wire::{self, Message, SymbolArgs};
 use crate::code::Code;
 use crate::de;
-use crate::error::{DecodeError, Error, InvalidInput, Result};
+use crate::error::{DecodeError, Error, InvalidInput, Result, Timeout};
 use crate::model::{
     AccountCategory, Balance, CancelAllAck, Depth, DepthKind, MarginState, OrderAnswer, OrderState, Outcome, Rows,
     Trades,
@@ -41,6 +41,10 @@ impl StreamHandle {
     /// An order whose answer was lost ([`may_have_executed`](Error::may_have_executed)) may have been placed:
     /// [`place_settled`](Self::place_settled) finds out.
     ///
+    /// One that is refused for its time, which the exchange has not acted on, is sent once more, with the
+    /// [clock](crate::ClientBuilder::clock_correction) set anew by REST, and unless given a time and an id of its own; so are
+    /// [`cancel`](Self::cancel) and [`cancel_all`](Self::cancel_all). Both take no longer together than the time of one.
+    ///
     /// # Errors
     /// As all requests: see above; [`Error::InvalidInput`] also for what does not meet the
     /// [rules](crate::Account::load_rules), if they were loaded.
@@ -48,7 +52,8 @@ impl StreamHandle {
         self.send_order(account, order.as_ref(), &mut |_, _| {})
     }
 
-    /// Places an order; the answer can be waited for later.
+    /// Places an order; the answer can be waited for later. It is sent once: where it is refused for its time, nobody sets
+    /// the clock, and nothing is repeated.
     ///
     /// # Errors
     /// As [`place`](Self::place).
@@ -67,11 +72,11 @@ impl StreamHandle {
         order: &NewOrder,
         note: &mut dyn FnMut(ClientOrderId, u64),
     ) -> Result<OrderAnswer<Outcome>> {
-        self.patiently(|| {
-            let body = self.stamp(account, order)?;
+        self.timely(|stream| {
+            let body = stream.stamp(account, order)?;
             note(body.id(), body.time());
-            let answer = self.ask_to_place(account, &body)?.wait()?;
-            self.client().note_acknowledged(OrderSource::Stream, &body, &answer.info);
+            let answer = stream.ask_to_place(account, &body)?.wait()?;
+            stream.client().note_acknowledged(OrderSource::Stream, &body, &answer.info);
             Ok(answer)
         })
     }
@@ -92,10 +97,10 @@ impl StreamHandle {
     /// # Errors
     /// As all requests: see above.
     pub fn cancel(&self, account: AccountCategory, cancel: &CancelOrder) -> Result<OrderAnswer<Outcome>> {
-        self.patiently(|| self.cancel_later(account, cancel)?.wait())
+        self.timely(|stream| stream.cancel_later(account, cancel)?.wait())
     }
 
-    /// Cancels an order; the answer can be waited for later.
+    /// Cancels an order; the answer can be waited for later. It is sent once, as by [`place_later`](Self::place_later).
     ///
     /// # Errors
     /// As all requests: see above.
@@ -118,11 +123,11 @@ impl StreamHandle {
             #[serde(skip_serializing_if = "Option::is_none")]
             symbol: Option<Symbol>,
         }
-        self.patiently(|| {
+        self.timely(|stream| {
             let id = ClientOrderId::random()?;
-            let args = Args { time: self.now_millis(), id, symbol };
+            let args = Args { time: stream.now_millis(), id, symbol };
             let ask = Ask::of_order("cancel-all", account, id);
-            self.ask(ask, &args, |answer| order_answer(answer)?.all("cancel-all"))?.wait()
+            stream.ask(ask, &args, |answer| order_answer(answer)?.all("cancel-all"))?.wait()
         })
     }
 
@@ -243,6 +248,24 @@ impl StreamHandle {
         let symbol = symbol.try_into().map_err(InvalidInput::from)?;
         let ask = || Ask { account: Some(AccountCategory::Margin), ..Ask::new("margin-risk") };
         self.answer(ask, &SymbolArgs { symbol, level: None }, |answer| read(&data_of(answer)?))
+    }
+
+    /// Sends what has the time in it, and once more with the clock set anew where it is refused for its time.
+    fn timely<T>(&self, mut send: impl FnMut(&Self) -> Result<T>) -> Result<T> {
+        let until = Instant::now() + self.request_timeout();
+        let mut again = false;
+        self.client().timely(until, |_| {
+            if !std::mem::replace(&mut again, true) {
+                return self.patiently(|| send(self));
+            }
+            match until.saturating_duration_since(Instant::now()) {
+                Duration::ZERO => Err(Error::Timeout(Timeout::Deadline)),
+                left => {
+                    let stream = self.with_request_timeout(left);
+                    stream.patiently(|| send(&stream))
+                }
+            }
+        })
     }
 
     /// Does it again when the limit allows it, where the stream is [set](super::StreamBuilder::wait_when_limited) to

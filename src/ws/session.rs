@@ -40,6 +40,7 @@ use super::pending::{Pending, Token};
 use super::stats::Measured;
 use super::subscriptions::{self, Subscriptions};
 use super::wire::{self, Message, Outgoing};
+use crate::code::Code;
 use crate::error::{DecodeError, Error, Refusal, Timeout};
 use crate::model::{Depth, DepthKind, TradesKind};
 use crate::symbol::Symbol;
@@ -153,7 +154,14 @@ impl Session {
     /// Begins.
     pub(crate) fn start(&mut self, now: Now) {
         if self.state == State::New {
-            self.connect(now);
+            match self.backoff.first(now.at) {
+                Ok(()) => self.connect(now),
+                // It has failed before it began.
+                Err(wait) => {
+                    self.state = State::Connecting { deadline: now.at };
+                    self.failed(Error::RateLimited(wait), now);
+                }
+            }
         }
     }
 
@@ -166,6 +174,7 @@ impl Session {
             }
             State::Waiting { until } if now.at >= until => {
                 self.retries += 1;
+                self.backoff.begin(now.at);
                 self.connect(now);
             }
             State::Ready { .. } => self.tick_ready(now),
@@ -181,11 +190,8 @@ impl Session {
             self.pinged = true;
             self.ping(now);
         }
-        for topic in self.subscriptions.overdue(now.at, self.config.answer_timeout) {
-            self.subscription_failed(&topic, None);
-            if self.books.need(&topic) {
-                self.subscriptions.retry(&topic);
-            }
+        for (topic, retry_in) in self.subscriptions.overdue(now.at, self.config.answer_timeout) {
+            self.subscription_failed(&topic, None, Some(retry_in));
         }
         for (_, asked) in &mut self.snapshots {
             if asked.is_some_and(|at| now.at >= at + self.config.answer_timeout) {
@@ -238,8 +244,12 @@ impl Session {
             return self.close(CloseReason::GaveUp(Box::new(error)));
         }
 
-        let wait = self.backoff.wait(now.at, was_up.unwrap_or_default(), error.retry_after());
-        self.state = State::Waiting { until: now.at + wait };
+        let asked = match &error {
+            Error::RateLimited(wait) => Some(*wait),
+            error => error.retry_after(),
+        };
+        let wait = self.backoff.wait(now.at, was_up.unwrap_or_default(), asked);
+        self.state = State::Waiting { until: now.at.saturating_add(wait) };
         self.subscriptions.reset();
         self.leaving.clear();
         self.room_at = None;
@@ -323,6 +333,9 @@ impl Session {
                 if self.identity.is_some() && !authenticated {
                     self.state = State::Authenticating { deadline };
                     self.authenticate(now);
+                    if !matches!(self.state, State::Authenticating { .. }) {
+                        return;
+                    }
                 } else {
                     self.ready(authenticated, now);
                 }
@@ -409,6 +422,9 @@ impl Session {
 
     /// Changes to a book, or a whole one: to the book that is kept, and to the program where it has asked for it.
     fn depth(&mut self, data: Depth, now: Now) {
+        if let Some(token) = self.of_top100(&data) {
+            return self.answer(token, Message::Depth(data));
+        }
         // Before that nothing has been subscribed to on this connection.
         let ready = matches!(self.state, State::Ready { .. });
         let for_book = ready && self.books.take(&data, now.at);
@@ -420,6 +436,20 @@ impl Session {
         } else if !for_book {
             self.deliver(Event::Depth(Timed { received: now.wall, data }));
         }
+    }
+
+    /// The request for the top 100 levels that a whole book is the answer to, where it comes under the name of one. The
+    /// two are told apart by who waits; where others do, by what a book looks like that was cut off at 100 levels.
+    fn of_top100(&mut self, data: &Depth) -> Option<Token> {
+        let top100 = snapshot_name(DepthKind::SnapshotTop100, data.symbol);
+        if data.kind != DepthKind::Snapshot || !self.pending.awaits(&top100) {
+            return None;
+        }
+        let is_awaited = self.pending.awaits(&snapshot_name(data.kind, data.symbol))
+            || self.snapshots.iter().any(|(symbol, _)| *symbol == data.symbol)
+            || self.books.awaits(data.symbol);
+        let is_cut = data.bids.len().max(data.asks.len()) == 100;
+        (is_cut || !is_awaited).then(|| self.pending.take(&top100)).flatten()
     }
 
     /// A whole book: the answer to a request, and an event where one is awaited or nobody asked.
@@ -452,33 +482,45 @@ impl Session {
         if let Some(token) = id.and_then(|id| self.pending.take(id)) {
             return self.outputs.push_back(Output::Answer(token, Err(Error::Refused(Box::new(refusal)))));
         }
-        let topics = self.subscriptions.refused(channel, id);
-        if topics.is_empty() {
+        let failed: Vec<(Topic, Option<Duration>)> =
+            if refusal.code.is_server_failure() || refusal.code == Code::TOO_MANY_REQUESTS {
+                let failed = self.subscriptions.failed(channel, id, now.at);
+                failed.into_iter().map(|(topic, retry_in)| (topic, Some(retry_in))).collect()
+            } else {
+                self.subscriptions.refused(channel, id).into_iter().map(|topic| (topic, None)).collect()
+            };
+        if failed.is_empty() {
             return self.deliver(Event::Refused(Box::new(refusal)));
         }
-        for topic in topics {
-            self.books.refused(&topic, &refusal);
-            self.subscription_failed(&topic, Some(refusal.clone()));
+        for (topic, retry_in) in failed {
+            if retry_in.is_none() {
+                self.books.refused(&topic, &refusal);
+            }
+            self.subscription_failed(&topic, Some(refusal.clone()), retry_in);
         }
     }
 
-    fn subscription_failed(&mut self, topic: &Topic, refusal: Option<Refusal>) {
+    fn subscription_failed(&mut self, topic: &Topic, refusal: Option<Refusal>, retry_in: Option<Duration>) {
         let channel = topic.to_string().into();
-        self.deliver(Event::SubscriptionFailed(Box::new(SubscriptionFailed { channel, refusal })));
+        self.deliver(Event::SubscriptionFailed(Box::new(SubscriptionFailed { channel, refusal, retry_in })));
     }
 
     fn connect(&mut self, now: Now) {
-        self.backoff.attempt(now.at);
         self.farewell = None;
         self.ping_sent = None;
         self.state = State::Connecting { deadline: now.at + self.config.connect_timeout };
-        let headers = self.identity.as_ref().and_then(|identity| identity.headers(now.wall));
+        let headers = self.identity.as_mut().and_then(|identity| {
+            identity.begin();
+            identity.headers(now.wall)
+        });
         self.outputs.push_back(Output::Connect(headers));
     }
 
     fn authenticate(&mut self, now: Now) {
-        if let Some(identity) = &self.identity {
-            self.outputs.push_back(Output::SendSecret(identity.message(now.wall)));
+        let Some(identity) = &self.identity else { return };
+        match self.budget.take(Kind::Admin, now.at) {
+            Ok(()) => self.outputs.push_back(Output::SendSecret(identity.message(now.wall))),
+            Err(wait) => self.abandon(Error::RateLimited(wait), now),
         }
     }
 
@@ -524,9 +566,6 @@ impl Session {
 
     fn ready(&mut self, authenticated: bool, now: Now) {
         self.state = State::Ready { since: now.at };
-        if let Some(identity) = &mut self.identity {
-            identity.accepted();
-        }
         self.deliver(match self.down_since {
             None => Event::Connected { authenticated },
             Some(since) => Event::Reconnected { attempts: self.retries, down_for: now.at.saturating_sub(since) },
@@ -623,10 +662,11 @@ fn send(message: Outgoing<'_>) -> Output {
     Output::Send(message.to_text())
 }
 
-/// The next id, unlike any before it on this stream.
+/// The next id, unlike any before it on this stream, and unlike any that an order can have: those are letters and
+/// digits alone.
 fn count(next: &mut u64) -> String {
     *next += 1;
-    next.to_string()
+    format!("m-{next}")
 }
 
 #[cfg(test)]

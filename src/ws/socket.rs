@@ -3,6 +3,7 @@
 mod connect;
 mod outlet;
 mod remote;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,11 +20,12 @@ use tungstenite::protocol::{CloseFrame as WsCloseFrame, WebSocketConfig};
 use tungstenite::{Error as WsError, Message, WebSocket};
 
 pub(crate) use connect::Target;
-use connect::{Attempt, Io, Progress};
+use connect::{Attempt, Progress};
 use outlet::{Delivery, Outlet};
 use remote::Post;
 pub(crate) use remote::Remote;
 pub(super) use remote::{Inbox, not_sent};
+use upgrade::Io;
 
 use super::backoff::{Attempts, Backoff, BackoffConfig};
 use super::channel::Topic;
@@ -34,6 +36,7 @@ use super::session::{AuthHeaders, Command, Identity, Now, Output, Session, Sessi
 use super::stats::Counters;
 use super::tap::{Direction, Tap};
 use crate::clock::{Clock, wall_nanos};
+use crate::config::LONGEST;
 use crate::error::{CloseFrame, Error, Phase, Result};
 
 const SOCKET: Token = Token(0);
@@ -260,7 +263,8 @@ impl Driver {
         let now = self.began.elapsed();
         self.vigil = self.vigil.filter(|vigil| *vigil > now);
         self.alarm = [self.deadline(), self.vigil].into_iter().flatten().min();
-        self.alarm.map(|alarm| alarm.saturating_sub(now))
+        // Longer than the system may be able to count is looked at in between.
+        self.alarm.map(|alarm| alarm.saturating_sub(now).min(LONGEST))
     }
 
     /// Does what the session wants done.

@@ -19,6 +19,7 @@ use super::socket::{self, Remote, Running, Settings};
 use super::stats::StreamStats;
 use super::tap::{Direction, Tap};
 use crate::client::Client;
+use crate::config::LONGEST;
 use crate::error::{Error, InvalidInput, Result};
 use crate::recording::Recording;
 use crate::symbol::Symbol;
@@ -123,6 +124,11 @@ impl StreamBuilder {
     }
 
     /// How long a request waits for its answer. Defaults to 10 s.
+    ///
+    /// Where it is over and something is written that the system has not taken, for the server reads no more, the
+    /// connection is dropped, and that is never sent. What the system has taken can arrive yet, for as long as it keeps
+    /// trying: the order's `time`, which the exchange lets be so [old](crate::ClientBuilder::acceptance_window) and no
+    /// older, is the last guard.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
@@ -169,7 +175,9 @@ impl StreamBuilder {
     }
 
     /// At most so many attempts to connect in so long, those of the client's other streams included: the exchange bans
-    /// an address that tries too often.
+    /// an address that tries too often. Attempts to connect again wait for their place. A first one does not: where there
+    /// is none, [`connect`](Self::connect) fails at once with [`Error::RateLimited`], and a stream that is
+    /// [started](Self::start) tells it as [`Event::ConnectFailed`] and waits.
     /// Defaults to 45 attempts in 5 minutes.
     pub fn attempt_budget(mut self, attempts: usize, window: Duration) -> Self {
         self.backoff = BackoffConfig { budget: attempts, budget_window: window, ..self.backoff };
@@ -247,9 +255,11 @@ impl StreamBuilder {
     /// made anew by the stream itself.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] for a bad channel, symbol or setting, with nothing sent. Otherwise why there is
-    /// no connection: [`Error::Transport`], [`Error::Timeout`], [`Error::Http`] for a refused upgrade,
-    /// [`Error::ClosedByServer`], [`Error::Refused`].
+    /// [`Error::InvalidInput`] for a bad channel, symbol or setting, a time of more than a day among them, and
+    /// [`Error::RateLimited`] beyond the [budget of attempts](Self::attempt_budget), with nothing tried. Otherwise why there
+    /// is no connection: [`Error::Transport`], [`Error::Timeout`], [`Error::Http`] for a refused upgrade,
+    /// [`Error::ClosedByServer`], [`Error::Refused`]. A stream for an account fails with what the
+    /// [question](Self::authenticate) for the account group fails with.
     pub fn connect(self) -> Result<Stream> {
         let (stream, first) = self.run()?;
         if let Some(first) = first {
@@ -258,11 +268,15 @@ impl StreamBuilder {
         Ok(stream)
     }
 
-    /// Starts to connect, and returns at once. Failures are told as [`Event::ConnectFailed`] and tried again,
+    /// Starts to connect, and does not wait for it. Failures are told as [`Event::ConnectFailed`] and tried again,
     /// those of the first attempt too.
     ///
+    /// A public stream returns at once. One for an account asks for the [account group](Self::authenticate) first, where
+    /// the client does not know it yet: that is a call of REST, which takes its time and can fail. A program that must not
+    /// wait here asks before, by [`Client::account`](crate::Client::account) or [`Client::info`](crate::Client::info).
+    ///
     /// # Errors
-    /// As for [`connect`](Self::connect), but only what is known before anything is sent.
+    /// [`Error::InvalidInput`] for a bad channel, symbol or setting; for an account also what that call fails with.
     pub fn start(mut self) -> Result<Stream> {
         self.session.retry_first = true;
         Ok(self.run()?.0)
@@ -276,8 +290,14 @@ impl StreamBuilder {
             ("answer_timeout", self.session.answer_timeout),
             ("request_timeout", self.request_timeout),
         ] {
-            if time.is_zero() {
-                return Err(InvalidInput::new(field, "is zero").into());
+            if time.is_zero() || time > LONGEST {
+                return Err(InvalidInput::new(field, "is zero, or longer than a day").into());
+            }
+        }
+        let BackoffConfig { base, cap, budget_window, .. } = self.backoff;
+        for (field, time) in [("backoff", base.max(cap)), ("attempt_budget", budget_window)] {
+            if time > LONGEST {
+                return Err(InvalidInput::new(field, "is longer than a day").into());
             }
         }
         if self.backoff.budget == 0 {
@@ -385,10 +405,7 @@ impl Stream {
     /// # Errors
     /// [`RecvError`] after the last event.
     pub fn recv(&self) -> Result<Event, RecvError> {
-        match &self.events {
-            Events::Live(events) => events.recv(),
-            Events::Replay(next) => replayed(next, None).map_err(|_| RecvError),
-        }
+        self.next(None).map_err(|_| RecvError)
     }
 
     /// The next event, if one is there.
@@ -396,13 +413,10 @@ impl Stream {
     /// # Errors
     /// [`TryRecvError::Empty`] when none is; [`TryRecvError::Disconnected`] after the last event.
     pub fn try_recv(&self) -> Result<Event, TryRecvError> {
-        match &self.events {
-            Events::Live(events) => events.try_recv(),
-            Events::Replay(next) => replayed(next, Some(Duration::ZERO)).map_err(|e| match e {
-                RecvTimeoutError::Timeout => TryRecvError::Empty,
-                RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
-            }),
-        }
+        self.next(Some(Duration::ZERO)).map_err(|e| match e {
+            RecvTimeoutError::Timeout => TryRecvError::Empty,
+            RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
+        })
     }
 
     /// Waits for the next event, but not longer than `timeout`.
@@ -410,9 +424,15 @@ impl Stream {
     /// # Errors
     /// [`RecvTimeoutError::Timeout`] when none came; [`RecvTimeoutError::Disconnected`] after the last event.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
-        match &self.events {
-            Events::Live(events) => events.recv_timeout(timeout),
-            Events::Replay(next) => replayed(next, Some(timeout)),
+        self.next(Some(timeout))
+    }
+
+    /// The next event, waited for no longer than that; for ever where no time is given.
+    fn next(&self, timeout: Option<Duration>) -> Result<Event, RecvTimeoutError> {
+        loop {
+            if let Arrival::Event(event) = self.recv_arrival(timeout)? {
+                return Ok(event);
+            }
         }
     }
 
@@ -432,15 +452,6 @@ impl Stream {
     /// The stream's other side, for any thread: it subscribes, asks and closes.
     pub fn handle(&self) -> StreamHandle {
         self.handle.clone()
-    }
-}
-
-/// The next event of a recording.
-fn replayed(next: &RefCell<Next>, patience: Option<Duration>) -> Result<Event, RecvTimeoutError> {
-    loop {
-        if let Arrival::Event(event) = next.borrow_mut()(patience)? {
-            return Ok(event);
-        }
     }
 }
 
@@ -602,9 +613,9 @@ impl StreamHandle {
     }
 
     /// The same handle with another time for the answers of requests made through it, in place of the
-    /// [stream's](StreamBuilder::request_timeout).
+    /// [stream's](StreamBuilder::request_timeout); at most a day.
     pub fn with_request_timeout(&self, timeout: Duration) -> Self {
-        Self { request_timeout: timeout, ..self.clone() }
+        Self { request_timeout: timeout.min(LONGEST), ..self.clone() }
     }
 
     /// Whether the stream is for an account.
@@ -669,6 +680,55 @@ mod tests {
         Ok(Vec::new())
     }
     static ASKED: OnceLock<Mutex<mpsc::Sender<()>>> = OnceLock::new();
+
+    #[test]
+    fn times_of_more_than_a_day_are_refused_and_none_overflows() {
+        let client = Client::builder(Endpoint::new("http://127.0.0.1:1", "ws://127.0.0.1:1").unwrap()).build().unwrap();
+        let max = Duration::MAX;
+        for (builder, field) in [
+            (client.stream().request_timeout(max), "request_timeout"),
+            (client.stream().connect_timeout(max), "connect_timeout"),
+            (client.stream().ping_after(max), "ping_after"),
+            (client.stream().dead_after(LONGEST + Duration::from_nanos(1)), "dead_after"),
+            (client.stream().answer_timeout(max), "answer_timeout"),
+            (client.stream().answer_timeout(Duration::ZERO), "answer_timeout"),
+            (client.stream().backoff(Duration::ZERO, max), "backoff"),
+            (client.stream().backoff(max, Duration::ZERO), "backoff"),
+            (client.stream().attempt_budget(1, max), "attempt_budget"),
+            (client.stream().attempt_budget(0, LONGEST), "attempt_budget"),
+        ] {
+            match builder.start().map(drop) {
+                Err(Error::InvalidInput(e)) => assert_eq!(e.field(), field),
+                other => panic!("{field}: {other:?}"),
+            }
+        }
+        let builder = client.stream().request_timeout(LONGEST).connect_timeout(LONGEST).ping_after(LONGEST);
+        let builder = builder.dead_after(LONGEST).answer_timeout(LONGEST).backoff(LONGEST, LONGEST);
+        let stream = builder.attempt_budget(1, LONGEST).wait_when_limited(true).start().unwrap();
+        assert!(stream.with_request_timeout(max).market_trades("BTC/USDT", 1).is_err(), "not connected");
+    }
+
+    #[test]
+    fn a_stream_beyond_the_budget_fails_at_once_or_waits() {
+        // Nobody listens at that port: each attempt fails.
+        let client = Client::builder(Endpoint::new("http://127.0.0.1:1", "ws://127.0.0.1:1").unwrap()).build().unwrap();
+        let stream = || client.stream().attempt_budget(2, Duration::from_secs(3600));
+        for _ in 0..2 {
+            assert!(matches!(stream().connect(), Err(Error::Transport(_))));
+        }
+        match stream().connect() {
+            Err(e @ Error::RateLimited(wait)) => assert!(wait > Duration::from_secs(3000) && !e.may_have_executed()),
+            other => panic!("{other:?}"),
+        }
+        let stream = stream().start().unwrap();
+        match stream.recv().unwrap() {
+            Event::ConnectFailed(outage) => {
+                assert!(matches!(outage.error, Error::RateLimited(_)));
+                assert!(outage.retry_in > Duration::from_secs(3000));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 
     #[test]
     fn dropping_a_stream_does_not_wait_for_a_name() {

@@ -8,6 +8,9 @@ use super::channel::Topic;
 const MAX_ARGUMENTS: usize = 10;
 /// How often a subscription is asked for on one connection before its silence is told.
 const MAX_ASKED: u32 = 2;
+/// How long one that failed waits at first, and at most.
+const WAIT: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(300);
 
 /// Every wanted subscription, in the order in which it was wanted.
 #[derive(Debug, Default)]
@@ -21,6 +24,8 @@ struct Entry {
     state: State,
     /// How often it was asked for on this connection.
     asked: u32,
+    /// How often in a row that came to nothing.
+    failures: u32,
 }
 
 #[derive(Debug, PartialEq)]
@@ -33,8 +38,30 @@ enum State {
         at: Duration,
     },
     InForce,
-    /// Given up waiting for.
-    Silent,
+    /// To be asked for at that time: it failed, and that may pass.
+    Later(Duration),
+}
+
+impl Entry {
+    fn new(topic: Topic) -> Self {
+        Self { topic, state: State::Wanted, asked: 0, failures: 0 }
+    }
+
+    fn is_to_be_asked(&self, now: Duration) -> bool {
+        match self.state {
+            State::Wanted => true,
+            State::Later(at) => at <= now,
+            State::Asked { .. } | State::InForce => false,
+        }
+    }
+
+    /// It has failed: it waits, longer each time. Returns how long.
+    fn put_off(&mut self, now: Duration) -> Duration {
+        let wait = WAIT.saturating_mul(1u32.checked_shl(self.failures).unwrap_or(u32::MAX)).min(MAX_WAIT);
+        self.failures = self.failures.saturating_add(1);
+        self.state = State::Later(now.saturating_add(wait));
+        wait
+    }
 }
 
 impl Subscriptions {
@@ -42,7 +69,7 @@ impl Subscriptions {
     pub(crate) fn add(&mut self, topics: Vec<Topic>) {
         for topic in topics {
             if !self.entries.iter().any(|e| e.topic == topic) {
-                self.entries.push(Entry { topic, state: State::Wanted, asked: 0 });
+                self.entries.push(Entry::new(topic));
             }
         }
     }
@@ -64,7 +91,7 @@ impl Subscriptions {
     pub(crate) fn reset(&mut self) {
         for entry in &mut self.entries {
             entry.state = State::Wanted;
-            entry.asked = 0;
+            (entry.asked, entry.failures) = (0, 0);
         }
     }
 
@@ -72,7 +99,7 @@ impl Subscriptions {
     /// gives none, the rest stays wanted.
     pub(crate) fn ask(&mut self, now: Duration, mut id: impl FnMut() -> Option<String>) -> Vec<(String, String)> {
         let wanted: Vec<Topic> =
-            self.entries.iter().filter(|e| e.state == State::Wanted).map(|e| e.topic.clone()).collect();
+            self.entries.iter().filter(|e| e.is_to_be_asked(now)).map(|e| e.topic.clone()).collect();
         let mut messages = Vec::new();
         for group in grouped(&wanted) {
             let Some(id) = id() else { break };
@@ -96,44 +123,55 @@ impl Subscriptions {
 
     /// The server has acknowledged a channel, whole or in part. Returns what came into force.
     pub(crate) fn acknowledged(&mut self, channel: &str, id: Option<&str>) -> Vec<Topic> {
-        self.settle(channel, id).map(|e| e.topic.clone()).collect()
+        let settled = self.settle(channel, id).map(|entry| {
+            entry.state = State::InForce;
+            entry.failures = 0;
+            entry.topic.clone()
+        });
+        settled.collect()
     }
 
-    /// The server has refused a channel, whole or in part. Returns what is given up.
+    /// The server has refused a channel, whole or in part. Returns what that concerns. It is given up.
     pub(crate) fn refused(&mut self, channel: &str, id: Option<&str>) -> Vec<Topic> {
         let topics: Vec<Topic> = self.settle(channel, id).map(|e| e.topic.clone()).collect();
         self.entries.retain(|e| !topics.contains(&e.topic));
         topics
     }
 
+    /// The server has failed at a channel, whole or in part. Returns what that concerns, and when it is asked for again.
+    pub(crate) fn failed(&mut self, channel: &str, id: Option<&str>, now: Duration) -> Vec<(Topic, Duration)> {
+        self.settle(channel, id).map(|entry| (entry.topic.clone(), entry.put_off(now))).collect()
+    }
+
     /// What an answer is about: the open subscriptions that its channel names; where it names none that is
-    /// wanted, those of its id.
+    /// wanted, those of its id. Of orders by the id first: an account has more names than one.
     fn settle(&mut self, channel: &str, id: Option<&str>) -> impl Iterator<Item = &mut Entry> {
-        let by_name = self.entries.iter().any(|e| e.topic.is_named_by(channel));
+        let has_id = |e: &Entry| matches!(&e.state, State::Asked { id: asked, .. } if id == Some(asked));
+        let by_name = self.entries.iter().any(|e| e.topic.is_named_by(channel))
+            && !self.entries.iter().any(|e| has_id(e) && !e.topic.is_joined());
         self.entries.iter_mut().filter_map(move |entry| {
             let meant = match &entry.state {
-                State::Asked { .. } | State::Silent if by_name => entry.topic.is_named_by(channel),
+                State::Asked { .. } | State::Later(_) if by_name => entry.topic.is_named_by(channel),
                 State::Asked { id: asked, .. } => id == Some(asked),
                 _ => false,
             };
-            meant.then(|| {
-                entry.state = State::InForce;
-                entry
-            })
+            meant.then_some(entry)
         })
     }
 
-    /// When the first answer is overdue.
+    /// When the first answer is overdue, or one that failed is to be asked for again.
     pub(crate) fn deadline(&self, patience: Duration) -> Option<Duration> {
         let asked = self.entries.iter().filter_map(|e| match &e.state {
             State::Asked { at, .. } => Some(*at + patience),
+            State::Later(at) => Some(*at),
             _ => None,
         });
         asked.min()
     }
 
-    /// Wants again what was not answered in time. Returns those for which that was the last try.
-    pub(crate) fn overdue(&mut self, now: Duration, patience: Duration) -> Vec<Topic> {
+    /// Wants again what was not answered in time. Returns those of which that is to be told, and when they are asked for
+    /// again.
+    pub(crate) fn overdue(&mut self, now: Duration, patience: Duration) -> Vec<(Topic, Duration)> {
         let mut silent = Vec::new();
         for entry in &mut self.entries {
             let State::Asked { at, .. } = &entry.state else { continue };
@@ -143,19 +181,10 @@ impl Subscriptions {
             if entry.asked < MAX_ASKED {
                 entry.state = State::Wanted;
             } else {
-                entry.state = State::Silent;
-                silent.push(entry.topic.clone());
+                silent.push((entry.topic.clone(), entry.put_off(now)));
             }
         }
         silent
-    }
-
-    /// Asks again for one that was given up waiting for, as if for the first time.
-    pub(crate) fn retry(&mut self, topic: &Topic) {
-        for entry in self.entries.iter_mut().filter(|e| e.state == State::Silent && e.topic == *topic) {
-            entry.state = State::Wanted;
-            entry.asked = 0;
-        }
     }
 }
 
@@ -228,6 +257,28 @@ mod tests {
     }
 
     #[test]
+    fn an_account_is_acknowledged_by_either_of_its_names() {
+        const ID: &str = "order:cshQtyfq8XLAA9kcf19h8bXHbAwwoqDo";
+        for ack in [ID, "order:cash"] {
+            let mut all = Subscriptions::default();
+            all.add(topics(ID));
+            assert_eq!(ask(&mut all, 1), [("1-1".into(), ID.into())]);
+            assert_eq!(texts(all.acknowledged(ack, Some("1-1"))), [ID]);
+            all.reset();
+            assert_eq!(ask(&mut all, 2), [("2-1".into(), ID.into())], "restored");
+            assert_eq!(texts(all.acknowledged(ID, None)), [ID]);
+            assert_eq!(channels(&all.remove(&topics(ID))), [ID]);
+        }
+        // Each of the two its own, though both are acknowledged by one name.
+        let mut all = Subscriptions::default();
+        all.add(topics("order:cash"));
+        all.add(topics(ID));
+        ask(&mut all, 1);
+        assert_eq!(texts(all.acknowledged(ID, Some("1-1"))), ["order:cash"]);
+        assert_eq!(texts(all.acknowledged(ID, Some("1-2"))), [ID]);
+    }
+
+    #[test]
     fn what_has_no_room_now_stays_wanted() {
         let mut all = Subscriptions::default();
         all.add(topics("bbo:A/B"));
@@ -267,6 +318,31 @@ mod tests {
     }
 
     #[test]
+    fn what_fails_and_may_pass_is_asked_for_again_ever_later() {
+        let mut all = Subscriptions::default();
+        all.add(topics("bbo:A/B,C/D"));
+        let (mut now, mut waits) = (0, Vec::new());
+        for _ in 0..9 {
+            ask(&mut all, now);
+            let failed = all.failed("", Some(&format!("{now}-1")), Duration::from_secs(now));
+            assert_eq!(failed.len(), 2);
+            assert!(ask(&mut all, now).is_empty());
+            let wait = failed[0].1.as_secs();
+            assert_eq!(all.deadline(Duration::MAX), Some(Duration::from_secs(now + wait)));
+            waits.push(wait);
+            now += wait;
+        }
+        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
+        // A late word ends the wait, and the count.
+        assert_eq!(texts(all.acknowledged("bbo:A/B", None)), ["bbo:A/B"]);
+        assert_eq!(ask(&mut all, now), [(format!("{now}-1"), "bbo:C/D".into())]);
+        assert_eq!(texts(all.acknowledged("bbo:C/D", None)), ["bbo:C/D"]);
+        all.reset();
+        ask(&mut all, now);
+        assert_eq!(all.failed("bbo:A/B", None, Duration::from_secs(now))[0].1, WAIT);
+    }
+
+    #[test]
     fn silence_is_asked_again_once_and_then_told() {
         let (mut all, patience) = (Subscriptions::default(), Duration::from_secs(10));
         all.add(topics("bbo:A/B"));
@@ -276,7 +352,14 @@ mod tests {
         assert!(all.overdue(Duration::from_secs(9), patience).is_empty() && ask(&mut all, 9).is_empty());
         assert!(all.overdue(Duration::from_secs(10), patience).is_empty());
         assert_eq!(ask(&mut all, 10).len(), 1);
-        assert_eq!(texts(all.overdue(Duration::from_secs(20), patience)), ["bbo:A/B"]);
+        let told = |silent: Vec<(Topic, Duration)>| -> Vec<_> {
+            silent.iter().map(|(topic, wait)| (topic.to_string(), wait.as_secs())).collect()
+        };
+        assert_eq!(told(all.overdue(Duration::from_secs(20), patience)), [("bbo:A/B".to_owned(), 5)]);
+        assert!(ask(&mut all, 24).is_empty());
+        assert_eq!(ask(&mut all, 25).len(), 1);
+        assert_eq!(told(all.overdue(Duration::from_secs(35), patience)), [("bbo:A/B".to_owned(), 10)]);
+        assert_eq!(texts(all.acknowledged("bbo:A/B", None)), ["bbo:A/B"], "late");
         assert_eq!(all.deadline(patience), None);
     }
 

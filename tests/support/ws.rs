@@ -7,10 +7,15 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use bitmax::{Client, Credentials, Endpoint, Error, Event, Stream, StreamBuilder};
+use bitmax::model::{AccountCategory, Side};
+use bitmax::{
+    Authentication, Client, ClientOrderId, Credentials, Endpoint, Error, Event, MessageLimits, NewOrder, Stream,
+    StreamBuilder,
+};
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
@@ -287,4 +292,54 @@ impl<S: Read + Write> Peer<S> {
 
 pub fn bbo(symbol: &str, ts: u64) -> String {
     format!(r#"{{"m":"bbo","symbol":"{symbol}","data":{{"ts":{ts},"bid":["1.5","2"],"ask":["1.6","3"]}}}}"#)
+}
+
+/// The ids of the orders that come until the connection ends.
+pub fn ids_of_orders<S: Read + Write>(peer: &mut Peer<S>) -> Vec<String> {
+    let mut ids = Vec::new();
+    loop {
+        match peer.0.read() {
+            Ok(Message::Text(text)) => {
+                let order: serde_json::Value = serde_json::from_str(&text).unwrap();
+                ids.push(order["args"]["id"].as_str().unwrap().to_owned());
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => return ids,
+        }
+    }
+}
+
+/// Sends orders to a server that reads none, until the client gives the connection up; `read` makes the server read what
+/// there is, which it then tells. No order may come after one that did not.
+pub fn send_more_than_is_taken(builder: StreamBuilder, read: impl FnOnce(), was_heard: &Receiver<Vec<String>>) {
+    let mut limits = MessageLimits::default();
+    (limits.orders, limits.requests) = (u32::MAX, u32::MAX);
+    let hour = Duration::from_secs(3600);
+    let builder = builder.authenticate(Authentication::Header).limits(limits).backoff(hour, hour);
+    let stream = builder.request_timeout(Duration::from_millis(300)).connect().unwrap();
+    connected(&stream);
+    let order = NewOrder::limit("BTC/USDT", Side::Buy, "0.001", "50000").unwrap();
+    // More than the buffers between the two hold.
+    let (mut ids, mut replies) = (Vec::new(), Vec::new());
+    let outage = loop {
+        let id = ClientOrderId::random().unwrap();
+        ids.push(id.as_str().to_owned());
+        replies.push(stream.place_later(AccountCategory::Cash, &order.clone().id(id)).unwrap());
+        match stream.try_recv() {
+            Ok(Event::Disconnected(outage)) => break outage,
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => {}
+        }
+    };
+    let reason = std::error::Error::source(&outage.error).map(ToString::to_string);
+    assert_eq!(reason.as_deref(), Some("a request could not be sent in time"));
+    let sent = replies.into_iter().filter(|reply| match reply.try_wait() {
+        Some(Err(error)) => error.may_have_executed(),
+        other => panic!("{other:?}"),
+    });
+    let sent = sent.count();
+    read();
+    let heard = was_heard.recv_timeout(PATIENCE).unwrap();
+    assert!(!heard.is_empty() && heard.len() < sent, "{} of {sent}", heard.len());
+    assert_eq!(heard, ids[..heard.len()]);
 }

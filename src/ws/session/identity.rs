@@ -8,7 +8,7 @@ use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::ws::wire::Outgoing;
 
-/// The id of the authentication; other messages have numbers.
+/// The id of the authentication. While it waits for its answer nothing else does.
 pub(super) const MESSAGE_ID: &str = "auth";
 
 /// How a session is authenticated.
@@ -79,8 +79,8 @@ impl Identity {
         self.clock_offset
     }
 
-    /// The exchange has taken it.
-    pub(super) fn accepted(&mut self) {
+    /// A connection is begun.
+    pub(super) fn begin(&mut self) {
         self.clock_is_set = false;
     }
 

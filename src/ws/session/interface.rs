@@ -105,7 +105,8 @@ pub(crate) enum Output {
     Deliver(Event),
     /// End a request.
     Answer(Token, Result<Message, Error>),
-    /// Drop the connection if something is written that the network has not taken: it must not arrive late.
+    /// Drop the connection if something is written that the system has not taken: it would be sent late. What the system
+    /// has taken can arrive all the same.
     ResetIfUnsent,
     /// The exchange's clock is so many milliseconds ahead of this machine's.
     Clock(i64),

@@ -172,15 +172,15 @@ fn connects_subscribes_and_delivers() {
     assert_eq!(
         world.log(),
         [
-            r#"> {"op":"sub","id":"1","ch":"bbo:A/B,C/D"}"#,
-            r#"> {"op":"sub","id":"2","ch":"trades:A/B"}"#,
+            r#"> {"op":"sub","id":"m-1","ch":"bbo:A/B,C/D"}"#,
+            r#"> {"op":"sub","id":"m-2","ch":"trades:A/B"}"#,
             "Connected { authenticated: false }"
         ]
     );
     world.says(r#"{"m":"sub","ch":"bbo:C/D","code":0}"#);
     world.says(r#"{"m":"bbo","symbol":"C/D","data":{"ts":1,"bid":["1","1"],"ask":["2","1"]}}"#);
-    world.says(r#"{"m":"sub","id":"2","ch":"trades:A/B","code":0}"#);
-    world.says(r#"{"m":"sub","id":"1","ch":"bbo:A/B","code":0}"#);
+    world.says(r#"{"m":"sub","id":"m-2","ch":"trades:A/B","code":0}"#);
+    world.says(r#"{"m":"sub","id":"m-1","ch":"bbo:A/B","code":0}"#);
     assert_eq!(world.log(), ["Subscribed bbo:C/D", "Bbo C/D", "Subscribed trades:A/B", "Subscribed bbo:A/B"]);
 }
 
@@ -214,7 +214,7 @@ fn an_idle_stream_pings_and_a_silent_one_is_given_up() {
 fn a_wall_clock_that_jumps_by_minutes_changes_no_deadline() {
     for jump in [-600_000_000_000, 600_000_000_000] {
         let mut world = World::ready(&["bbo:A/B"]);
-        world.says(r#"{"m":"sub","id":"1","ch":"bbo:A/B","code":0}"#);
+        world.says(r#"{"m":"sub","id":"m-1","ch":"bbo:A/B","code":0}"#);
         world.log();
         world.wall = world.wall.saturating_add_signed(jump);
         world.passes(secs(14));
@@ -266,7 +266,7 @@ fn the_answer_to_a_ping_measures_the_way_and_the_clock() {
 #[test]
 fn what_was_subscribed_is_subscribed_again() {
     let mut world = World::ready(&["bbo:A/B"]);
-    world.says(r#"{"m":"sub","id":"1","ch":"bbo:A/B","code":0}"#);
+    world.says(r#"{"m":"sub","id":"m-1","ch":"bbo:A/B","code":0}"#);
     world.wants(Command::Subscribe(topics("depth:A/B")));
     world.wants(Command::Snapshot(Symbol::new("A/B").unwrap()));
     world.log();
@@ -280,9 +280,9 @@ fn what_was_subscribed_is_subscribed_again() {
     assert_eq!(
         world.log(),
         [
-            r#"> {"op":"sub","id":"4","ch":"depth:A/B"}"#,
-            r#"> {"op":"sub","id":"5","ch":"trades:A/B"}"#,
-            r#"> {"op":"req","id":"6","action":"depth-snapshot","args":{"symbol":"A/B"}}"#,
+            r#"> {"op":"sub","id":"m-4","ch":"depth:A/B"}"#,
+            r#"> {"op":"sub","id":"m-5","ch":"trades:A/B"}"#,
+            r#"> {"op":"req","id":"m-6","action":"depth-snapshot","args":{"symbol":"A/B"}}"#,
             "Reconnected after 1"
         ]
     );
@@ -307,9 +307,9 @@ fn a_snapshot_is_asked_for_until_it_comes() {
 fn a_refused_subscription_is_given_up_for_good() {
     let mut world = World::ready(&["bbo:A/B,C/D"]);
     world.log();
-    world.says(r#"{"m":"sub","id":"1","ch":"bbo:A/B","code":100008,"reason":"SYMBOL_ERROR"}"#);
-    world.says(r#"{"m":"error","id":"1","code":100005,"reason":"INVALID_WS_REQUEST_DATA","info":"text"}"#);
-    world.says(r#"{"m":"error","id":"77","code":100005,"reason":"INVALID_WS_REQUEST_DATA","info":"text"}"#);
+    world.says(r#"{"m":"sub","id":"m-1","ch":"bbo:A/B","code":100008,"reason":"SYMBOL_ERROR"}"#);
+    world.says(r#"{"m":"error","id":"m-1","code":100005,"reason":"INVALID_WS_REQUEST_DATA","info":"text"}"#);
+    world.says(r#"{"m":"error","id":"m-77","code":100005,"reason":"INVALID_WS_REQUEST_DATA","info":"text"}"#);
     assert_eq!(
         world.log(),
         ["SubscriptionFailed bbo:A/B Some(100008)", "SubscriptionFailed bbo:C/D Some(100005)", "Refused 100005"]
@@ -321,11 +321,49 @@ fn a_refused_subscription_is_given_up_for_good() {
 }
 
 #[test]
+fn a_subscription_at_which_the_exchange_failed_is_asked_for_again() {
+    for code in [500_001, 510_001, 100_101, 100_014] {
+        let mut world = World::ready(&["order:cash", "bbo:A/B"]);
+        world.log();
+        world.says(r#"{"m":"sub","id":"m-2","ch":"bbo:A/B","code":0}"#);
+        world.says(&format!(r#"{{"m":"error","id":"m-1","code":{code},"reason":"LATER"}}"#));
+        assert_eq!(
+            world.log(),
+            ["Subscribed bbo:A/B".to_owned(), format!("SubscriptionFailed order:cash Some({code})")]
+        );
+        world.passes(secs(4));
+        assert!(world.log().is_empty());
+        world.passes(secs(1));
+        assert_eq!(world.log(), [r#"> {"op":"sub","id":"m-3","ch":"order:cash"}"#]);
+        world.says(r#"{"m":"sub","id":"m-3","ch":"order:cshQ","code":0}"#);
+        assert_eq!(world.log(), ["Subscribed order:cash"]);
+    }
+}
+
+#[test]
+fn what_is_told_of_a_failed_subscription_says_whether_it_is_asked_for_again() {
+    let mut world = World::ready(&["bbo:A/B", "trades:A/B", "depth:A/B"]);
+    world.says(r#"{"m":"sub","ch":"bbo:A/B","code":100008}"#);
+    world.says(r#"{"m":"sub","ch":"trades:A/B","code":510001}"#);
+    world.events.retain(|event| matches!(event, Event::SubscriptionFailed(_)));
+    world.passes(secs(10));
+    world.says(r#"{"m":"ping","hp":3}"#);
+    world.says(r#"{"m":"sub","ch":"trades:A/B","code":0}"#);
+    world.passes(secs(10));
+    let told = world.events.iter().filter_map(|event| match event {
+        Event::SubscriptionFailed(failed) => Some((&*failed.channel, failed.refusal.is_some(), failed.retry_in)),
+        _ => None,
+    });
+    let expected = [("bbo:A/B", true, None), ("trades:A/B", true, Some(secs(5))), ("depth:A/B", false, Some(secs(5)))];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn an_unanswered_subscription_is_asked_again_once_and_told() {
     let mut world = World::ready(&["bbo:A/B"]);
     world.log();
     world.passes(secs(10));
-    assert_eq!(world.log(), [r#"> {"op":"sub","id":"2","ch":"bbo:A/B"}"#]);
+    assert_eq!(world.log(), [r#"> {"op":"sub","id":"m-2","ch":"bbo:A/B"}"#]);
     world.says(r#"{"m":"ping","hp":3}"#);
     world.passes(secs(10));
     assert_eq!(world.log(), [r#"> {"op":"pong"}"#, "SubscriptionFailed bbo:A/B None"]);
@@ -337,8 +375,8 @@ fn unsubscribing_says_so_once() {
     world.log();
     world.wants(Command::Unsubscribe(topics("bbo:A/B")));
     world.wants(Command::Unsubscribe(topics("bbo:A/B")));
-    assert_eq!(world.log(), [r#"> {"op":"unsub","id":"2","ch":"bbo:A/B"}"#]);
-    world.says(r#"{"m":"unsub","id":"2","ch":"bbo:A/B"}"#);
+    assert_eq!(world.log(), [r#"> {"op":"unsub","id":"m-2","ch":"bbo:A/B"}"#]);
+    world.says(r#"{"m":"unsub","id":"m-2","ch":"bbo:A/B"}"#);
     assert_eq!(world.log(), ["Unsubscribed bbo:A/B"]);
 }
 

@@ -16,13 +16,12 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::stream::MaybeTlsStream;
 use tungstenite::{Error as WsError, WebSocket};
 
+use super::upgrade::{self, Io};
 use crate::clock::wall_nanos;
 use crate::error::{Error, HttpError, InvalidInput, Phase, Refusal, start_of};
 use crate::pace::retry_after;
 use crate::ws::session::AuthHeaders;
 use crate::ws::wire;
-
-pub(super) type Io = MaybeTlsStream<Wire>;
 
 /// Where a stream connects to, and how.
 #[derive(Debug, Clone)]
@@ -223,7 +222,7 @@ impl Attempt {
                 Err(e) => Step::Failed(Error::transport(Phase::Tls, e)),
             };
         }
-        self.upgrade(MaybeTlsStream::Plain(stream))
+        self.upgrade(Io::new(MaybeTlsStream::Plain(stream)))
     }
 
     #[cfg(feature = "rustls")]
@@ -235,7 +234,7 @@ impl Attempt {
                 Err(e) => return Step::Failed(Error::transport(Phase::Tls, e)),
             }
         }
-        self.upgrade(MaybeTlsStream::Rustls(rustls::StreamOwned::new(*tls, stream)))
+        self.upgrade(Io::new(MaybeTlsStream::Rustls(rustls::StreamOwned::new(*tls, stream))))
     }
 
     fn upgrade(&self, stream: Io) -> Step {
@@ -281,7 +280,7 @@ impl Wire {
 
 /// When bytes were last read from the network, UTC nanoseconds.
 pub(super) fn read_at(io: &Io) -> u64 {
-    match io {
+    match &io.stream {
         MaybeTlsStream::Plain(wire) => wire.read_at,
         #[cfg(feature = "rustls")]
         MaybeTlsStream::Rustls(tls) => tls.sock.read_at,
@@ -329,16 +328,18 @@ fn connected(stream: &TcpStream) -> io::Result<bool> {
 /// Why the upgrade failed.
 fn refused(error: WsError) -> Error {
     let WsError::Http(response) = error else { return Error::transport(Phase::Upgrade, error) };
-    let body = response.body().as_deref().unwrap_or_default();
-    let status = response.status().as_u16();
-    if let Some(refusal) = std::str::from_utf8(body).ok().and_then(wire::refusal_of) {
-        return Error::Refused(Box::new(Refusal { status: Some(status), ..refusal }));
-    }
     let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let body = response.body().as_deref().unwrap_or_default();
+    let body = upgrade::content(header(header::TRANSFER_ENCODING), body);
+    let retry_after = header(header::RETRY_AFTER).and_then(retry_after);
+    let status = response.status().as_u16();
+    if let Some(refusal) = std::str::from_utf8(&body).ok().and_then(wire::refusal_of) {
+        return Error::Refused(Box::new(Refusal { status: Some(status), retry_after, ..refusal }));
+    }
     Error::Http(Box::new(HttpError {
         status,
-        body: start_of(body, 512),
-        retry_after: header(header::RETRY_AFTER).and_then(retry_after),
+        body: start_of(&body, 512),
+        retry_after,
         location: header(header::LOCATION).map(str::to_owned),
     }))
 }

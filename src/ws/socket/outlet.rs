@@ -1,14 +1,16 @@
 //! What leaves the stream's thread for others.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, SyncSender};
+use std::sync::mpsc::{Sender, SyncSender, TrySendError};
 
 use super::Answer;
-use crate::error::Result;
-use crate::ws::event::{CloseReason, Event};
+use crate::clock::wall_nanos;
+use crate::error::{Error, Result};
+use crate::ws::event::{CloseReason, Event, Timed, Unknown};
 use crate::ws::pending::Token;
 use crate::ws::queue::{Arrival, EventSender};
 use crate::ws::stats::Counters;
+use crate::ws::wire::Message;
 
 /// What is to be handed out. It is kept until nothing is held any more: whom it wakes has mostly something to send.
 pub(super) enum Delivery {
@@ -36,14 +38,26 @@ impl Outlet {
         match delivery {
             Delivery::Event(event) => self.event(event),
             Delivery::Answer(waiter, answer) => {
-                // Who has dropped the reply does not want it.
-                if waiter.try_send(answer).is_err() {
-                    log::debug!("nobody waits for an answer that came");
+                if let Err(TrySendError::Full(answer) | TrySendError::Disconnected(answer)) = waiter.try_send(answer) {
+                    self.unheard(answer);
                 }
             }
             Delivery::InPlace(token, answer) => self.events.hand(Arrival::Answer(token, answer)),
             Delivery::Resume => self.events.resume(),
             Delivery::Knock => self.events.hand(Arrival::Knock),
+        }
+    }
+
+    /// An answer whose reply was dropped. What it says of an account is told as what it is: an order may have been refused.
+    fn unheard(&mut self, answer: Result<Answer>) {
+        match answer {
+            Ok(Message::Answer(answer)) => {
+                let data = Unknown { kind: Some(answer.kind), text: answer.text };
+                self.event(Event::LateAnswer(Box::new(Timed { received: wall_nanos(), data })));
+            }
+            Err(Error::Refused(refusal)) => self.event(Event::Refused(refusal)),
+            // Market data, or no answer at all.
+            other => log::debug!("nobody waits for this any more: {other:?}"),
         }
     }
 

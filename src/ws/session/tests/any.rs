@@ -74,7 +74,7 @@ fn line() -> impl Strategy<Value = String> {
         2 => "R[12]?",
         1 => Just("DA/B".to_owned()),
         3 => (0..FIXTURES.len()).prop_map(|n| FIXTURES[n].replace('\n', " ")),
-        1 => (1u32..4, 0u32..300_012).prop_map(|(id, code)| format!(r#"{{"m":"error","id":"{id}","code":{code}}}"#)),
+        1 => (1u32..4, 0u32..300_012).prop_map(|(id, code)| format!(r#"{{"m":"error","id":"m-{id}","code":{code}}}"#)),
         1 => "\\PC{0,40}",
     ]
 }

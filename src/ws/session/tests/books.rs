@@ -130,7 +130,7 @@ fn a_snapshot_from_before_the_subscription_is_not_believed() {
         world.says(PONG);
     }
     let asked = sent(&mut world);
-    assert_eq!(asked.iter().filter(|sent| *sent == "sub depth:A/B").count(), 6 + 1, "{asked:?}");
+    assert_eq!(asked.iter().filter(|sent| *sent == "sub depth:A/B").count(), 4, "{asked:?}");
     assert_eq!(told(&mut world).iter().filter(|event| event.starts_with("SubscriptionFailed")).count(), 3);
 }
 
@@ -217,10 +217,21 @@ fn the_end_of_the_stream_is_the_end_of_its_books() {
 }
 
 #[test]
+fn a_book_at_which_the_exchange_failed_is_kept() {
+    let mut world = World::ready(&[]);
+    let reader = follow(&mut world, "A/B", false);
+    world.says(r#"{"m":"error","id":"m-1","code":510001,"reason":"SERVER_ERROR"}"#);
+    assert_eq!(reader.status(), BookStatus::Waiting);
+    world.passes(5 * S);
+    world.says(&sub("depth:A/B"));
+    assert_eq!(sent(&mut world), ["sub depth:A/B", "sub depth:A/B", "depth-snapshot A/B"]);
+}
+
+#[test]
 fn a_refused_book_ends() {
     let mut world = World::ready(&[]);
     let reader = follow(&mut world, "NO/USDT", false);
-    world.says(r#"{"m":"error","id":"1","code":100008,"reason":"NOT_SUPPORTED","info":"no such symbol"}"#);
+    world.says(r#"{"m":"error","id":"m-1","code":100008,"reason":"NOT_SUPPORTED","info":"no such symbol"}"#);
     assert_eq!(reader.status(), BookStatus::Stale(StaleReason::Disconnected));
     assert!(told(&mut world).last().unwrap().starts_with("SubscriptionFailed"));
     world.passes(20 * S);
