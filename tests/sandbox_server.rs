@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 use bitmax::sandbox::{Sandbox, SandboxError};
-use raw::{Http, PATIENCE, Stream, get};
+use raw::{Http, PATIENCE, Stream, get, wait_until};
 use tungstenite::Message;
 
 // --- HTTP ---
@@ -214,6 +214,15 @@ fn a_polite_close_is_answered() {
     stream.inner().close(None).unwrap();
     assert!(matches!(stream.inner().read(), Ok(Message::Close(_))));
     assert!(matches!(stream.inner().read(), Err(tungstenite::Error::ConnectionClosed)));
+}
+
+#[test]
+fn a_session_that_the_server_closes_ends_though_its_client_says_nothing() {
+    let sandbox = Sandbox::start().unwrap();
+    let mut stream = Stream::open(sandbox.port());
+    sandbox.sessions()[0].close(1001, "bye");
+    assert_eq!(stream.until_cut(), b"\x88\x05\x03\xe9bye");
+    wait_until("the session has ended", || sandbox.sessions().is_empty());
 }
 
 // --- The sandbox itself ---

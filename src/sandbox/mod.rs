@@ -333,8 +333,8 @@ impl SandboxBuilder {
         self
     }
 
-    /// What a client of the stream may leave unread before it is dropped, in bytes beyond what the system buffers.
-    /// Defaults to 8 MiB.
+    /// What a client of the stream may leave unread before it is dropped, in bytes beyond what the system buffers; each
+    /// message counts for some dozens more than it has. Defaults to 8 MiB.
     pub fn max_unread(mut self, bytes: usize) -> Self {
         self.max_unread = bytes;
         self

@@ -1,7 +1,8 @@
 //! What one client of the stream is still to be sent: filled by anyone, emptied by the stream's own writer, bounded.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use tungstenite::protocol::CloseFrame;
 
@@ -22,10 +23,23 @@ pub(crate) enum Item {
     Break(Break),
 }
 
+impl Item {
+    /// What it takes to hold it, in bytes: an empty message is not nothing.
+    fn size(&self) -> usize {
+        let held = match self {
+            Self::Text(text) => text.len(),
+            Self::Frames(bytes) => bytes.len(),
+            Self::Close(_) | Self::Break(_) => 0,
+        };
+        size_of::<Self>() + held
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Outbox {
     line: Arc<Line>,
     queue: Mutex<Queue>,
+    /// Rung when there is something to write, and at the end.
     filled: Condvar,
     limit: usize,
 }
@@ -33,9 +47,14 @@ pub(super) struct Outbox {
 #[derive(Debug, Default)]
 struct Queue {
     items: VecDeque<Item>,
+    /// Of the items, and of those that the writer holds.
     bytes: usize,
+    /// Of those that the writer holds.
+    taken: usize,
     /// Nothing more is taken in.
     closed: bool,
+    /// The client has gone.
+    ended: bool,
 }
 
 impl Outbox {
@@ -49,11 +68,7 @@ impl Outbox {
         if queue.closed {
             return;
         }
-        queue.bytes += match &item {
-            Item::Text(text) => text.len(),
-            Item::Frames(bytes) => bytes.len(),
-            Item::Close(_) | Item::Break(_) => 0,
-        };
+        queue.bytes += item.size();
         if queue.bytes > self.limit {
             log::debug!("a client of the stream does not read: dropped with {} bytes unread", queue.bytes);
             *queue = Queue { closed: true, ..Queue::default() };
@@ -65,29 +80,85 @@ impl Outbox {
         self.filled.notify_one();
     }
 
-    /// Takes nothing more in; what is there is still written.
+    /// The client has gone: nothing more is taken in; what is there is still written.
     pub(super) fn end(&self) {
-        lock(&self.queue).closed = true;
+        let mut queue = lock(&self.queue);
+        (queue.closed, queue.ended) = (true, true);
         self.filled.notify_one();
     }
 
-    /// Waits for something to write and takes all there is. `None`: that was all.
+    /// Waits until the client has gone, for so long; whether it has.
+    pub(super) fn ends_within(&self, patience: Duration) -> bool {
+        let queue = lock(&self.queue);
+        let waited = self.filled.wait_timeout_while(queue, patience, |queue| !queue.ended);
+        waited.unwrap_or_else(PoisonError::into_inner).0.ended
+    }
+
+    /// Waits for something to write and takes all there is, now that what was taken before is written. `None`: that was
+    /// all.
     pub(super) fn take(&self) -> Option<VecDeque<Item>> {
         let mut queue = lock(&self.queue);
+        queue.bytes = queue.bytes.saturating_sub(std::mem::take(&mut queue.taken));
         loop {
             if !queue.items.is_empty() {
-                queue.bytes = 0;
+                queue.taken = queue.bytes;
                 return Some(std::mem::take(&mut queue.items));
             }
             if queue.closed {
                 return None;
             }
-            queue = self.filled.wait(queue).unwrap_or_else(std::sync::PoisonError::into_inner);
+            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// Whether everything was taken.
     pub(super) fn is_empty(&self) -> bool {
         lock(&self.queue).items.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
+    /// An outbox for so many empty items, of a client that does not read.
+    fn outbox(items: usize) -> (Outbox, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let line = Line::new(listener.accept().unwrap().0);
+        (Outbox::new(Arc::new(line), items * size_of::<Item>()), client)
+    }
+
+    fn push(outbox: &Outbox, count: usize) {
+        (0..count).for_each(|_| outbox.push(Item::Frames(Vec::new())));
+    }
+
+    fn is_dropped(outbox: &Outbox) -> bool {
+        lock(&outbox.queue).closed
+    }
+
+    #[test]
+    fn what_has_no_content_takes_room_too() {
+        let (outbox, _client) = outbox(10);
+        push(&outbox, 10);
+        assert!(!is_dropped(&outbox));
+        push(&outbox, 1);
+        assert!(is_dropped(&outbox));
+    }
+
+    #[test]
+    fn what_is_being_written_is_unread_still() {
+        let (outbox, _client) = outbox(10);
+        push(&outbox, 6);
+        assert_eq!(outbox.take().unwrap().len(), 6);
+        push(&outbox, 4);
+        // The six have been written.
+        assert_eq!(outbox.take().unwrap().len(), 4);
+        push(&outbox, 6);
+        assert!(!is_dropped(&outbox));
+        push(&outbox, 1);
+        assert!(is_dropped(&outbox));
+        assert!(outbox.take().is_none());
     }
 }

@@ -29,11 +29,14 @@ pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, visitor: Visitor, pa
     let writer = {
         let (shared, line, outbox) = (Arc::clone(shared), Arc::clone(line), Arc::clone(&outbox));
         spawn("sandbox-stream", move || {
-            if let Err(e) = write(&shared, id, &line, &outbox) {
-                log::debug!("session {id}: {e}");
-                outbox.end();
-                line.shut();
+            match write(&shared, id, &line, &outbox) {
+                // Whether the client answers a close or not, the reader is to come to an end.
+                Ok(()) if outbox.ends_within(PATIENCE) => {}
+                Ok(()) => log::debug!("session {id} is not closed by its client"),
+                Err(e) => log::debug!("session {id}: {e}"),
             }
+            outbox.end();
+            line.shut();
         })
     };
     match writer {
@@ -122,11 +125,7 @@ fn write(shared: &Shared, id: SessionId, line: &Line, outbox: &Outbox) -> io::Re
                     header.format(text.len() as u64, &mut bytes).map_err(io::Error::other)?;
                     bytes.extend_from_slice(text.as_bytes());
                 }
-                Item::Close(reason) => {
-                    Frame::close(reason).format(&mut bytes).map_err(io::Error::other)?;
-                    // Whether the client answers or not, the reader is to come to an end.
-                    line.socket().set_read_timeout(Some(PATIENCE))?;
-                }
+                Item::Close(reason) => Frame::close(reason).format(&mut bytes).map_err(io::Error::other)?,
                 Item::Break(how) => {
                     line.send(&bytes)?;
                     bytes.clear();
