@@ -494,6 +494,35 @@ fn the_clock_that_clients_see_is_shifted() {
 }
 
 #[test]
+fn a_delayed_order_is_placed_though_its_client_has_gone() {
+    let sandbox = private::still();
+    let client = private::Client::new(&sandbox);
+    let user = sandbox.user();
+    let signature = private::sign(client.secret.as_bytes(), &format!("{START}+stream"));
+    let auth = json!({"op": "auth", "t": START, "key": client.key, "sig": signature});
+    let mut stream = Stream::upgrade(sandbox.port(), &format!("/{}/api/pro/v1/stream", client.group));
+    stream.next("connected");
+    assert_eq!(stream.ask(&auth.to_string())["code"], 0);
+    let mut nobody = Stream::open(sandbox.port());
+    sandbox.inject(Fault::DelayRequest(SECOND).at("req place-order").times(2));
+    sandbox.inject(Fault::DelayRequest(SECOND).at("sub *"));
+    let place = json!({"op": "req", "action": "place-order", "account": "cash", "args": {
+        "time": START, "symbol": "BTC/USDT", "side": "buy", "orderType": "limit", "orderQty": "0.01",
+        "orderPrice": "10000",
+    }});
+    stream.send(r#"{"op":"sub","ch":"order:cash"}"#);
+    for stream in [&mut stream, &mut nobody] {
+        stream.send(&place.to_string());
+        is_quiet(stream);
+        stream.inner().get_ref().shutdown(Shutdown::Both).unwrap();
+    }
+    wait_until("the sessions have ended", || sandbox.sessions().is_empty());
+    assert_eq!(user.open_orders(AccountCategory::Cash), []);
+    sandbox.advance(SECOND);
+    assert_eq!(user.open_orders(AccountCategory::Cash).len(), 1);
+}
+
+#[test]
 fn a_client_that_went_away_mid_fault_harms_nobody() {
     let sandbox = still();
     let delayed = sandbox.inject(Fault::DelayAnswer(SECOND).at("GET *"));

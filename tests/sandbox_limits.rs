@@ -6,8 +6,8 @@ mod raw;
 
 use std::time::Duration;
 
-use bitmax::sandbox::{Sandbox, StreamLimits, Threshold};
-use raw::{Stream, get, wait_until};
+use bitmax::sandbox::{Break, Fault, Reply, Sandbox, StreamLimits, Threshold};
+use raw::{Http, Stream, get, wait_until};
 use serde_json::{Value, json};
 
 const START: u64 = 1_700_000_000_000;
@@ -122,6 +122,30 @@ fn an_address_has_so_many_sessions() {
     wait_until("the session has ended", || sandbox.sessions().len() == 4);
     let _again = open(0);
     assert_eq!((refused(0), status(&sandbox)["isBanned"].as_bool()), (429, Some(false)));
+}
+
+#[test]
+fn of_many_who_come_at_once_only_so_many_are_let_in() {
+    let sandbox = limited(StreamLimits::reference());
+    let mut clients: Vec<Http> = (0..40).map(|_| Http::connect(sandbox.port())).collect();
+    clients.iter_mut().for_each(|client| client.ask_upgrade(STREAM, &[]));
+    let statuses: Vec<u16> = clients.iter_mut().map(|client| client.answer().status).collect();
+    let of = |status| statuses.iter().filter(|s| **s == status).count();
+    assert_eq!((of(101), of(429)), (20, 20), "{statuses:?}");
+    wait_until("all have opened the stream", || sandbox.sessions().len() == 20);
+}
+
+#[test]
+fn a_place_is_free_again_where_the_upgrade_comes_to_nothing() {
+    let sandbox = limited(limits_with(|limits| limits.sessions_of_group = 1));
+    for fault in [Fault::Replace(Reply::new(502)), Fault::LoseAnswer, Fault::Break(Break::After(0))] {
+        let hit = sandbox.inject(fault.at("UPGRADE *"));
+        let mut client = Http::connect(sandbox.port());
+        client.ask_upgrade(STREAM, &[]);
+        wait_until("the fault hits", || hit.hits() == 1);
+        client.rest();
+    }
+    wait_until("the stream can be had", || Stream::with_headers(sandbox.port(), STREAM, &[]).is_ok());
 }
 
 #[test]

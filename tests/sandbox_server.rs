@@ -217,6 +217,24 @@ fn a_polite_close_is_answered() {
 }
 
 #[test]
+fn times_without_end_are_never() {
+    let never = Duration::MAX;
+    let sandbox =
+        Sandbox::builder().start_time(1_700_000_000_000).ping_interval(never).snapshot_delay(never).start().unwrap();
+    let mut stream = Stream::open(sandbox.port());
+    stream.send(r#"{"op":"req","action":"depth-snapshot","args":{"symbol":"BTC/USDT"}}"#);
+    assert_eq!(stream.ask(r#"{"op":"ping"}"#)["m"], "pong");
+    sandbox.set_acceptance_window(never);
+    sandbox.ban([10, 0, 0, 1].into(), never);
+    for _ in 0..2 {
+        sandbox.advance(never);
+        assert_eq!(sandbox.now(), 253_402_300_799_999, "the end of the year 9999");
+        assert_eq!(stream.ask(r#"{"op":"ping"}"#)["m"], "pong");
+    }
+    get(sandbox.port(), "/api/pro/v1/ticker?symbol=BTC/USDT").data();
+}
+
+#[test]
 fn a_session_that_the_server_closes_ends_though_its_client_says_nothing() {
     let sandbox = Sandbox::start().unwrap();
     let mut stream = Stream::open(sandbox.port());

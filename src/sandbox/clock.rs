@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::clock::wall_nanos;
 
+/// The end of the year 9999, UTC ms: no clock gets beyond it, so that whatever is reckoned from it stays in range.
+const END: u64 = 253_402_300_799_999;
+
 /// UTC milliseconds.
 #[derive(Debug)]
 pub(crate) struct Clock {
@@ -50,7 +53,7 @@ impl Clock {
 
     pub(crate) fn now(&self) -> u64 {
         let millis = self.millis.load(Ordering::SeqCst);
-        self.runs.map_or(0, Run::now).saturating_add(millis)
+        self.runs.map_or(0, Run::now).saturating_add(millis).min(END)
     }
 
     /// How long it takes by itself until it shows a time; `None` where it never does.
@@ -61,7 +64,8 @@ impl Clock {
     }
 
     pub(crate) fn advance(&self, by: u64) {
-        self.millis.fetch_add(by, Ordering::SeqCst);
+        let add = |millis: u64| Some(millis.saturating_add(by).min(END));
+        let _ = self.millis.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add); // cannot fail: `add` is never none
     }
 }
 

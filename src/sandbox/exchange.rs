@@ -121,12 +121,13 @@ impl Exchange {
         result
     }
 
-    /// Whether a client may open the stream, and as whom.
+    /// Lets a client open the stream, if it may: the number that its session will have. A place is kept for it until
+    /// it [goes](Self::close), whether it [opens](Self::open) the stream or not.
     ///
     /// # Errors
     /// The answer that refuses it: 404 for another path, 429 for a banned address or one with too many sessions, 401 for headers that prove nothing,
     /// 403 for those of a user whose account group the path does not have.
-    pub(crate) fn admit(&mut self, request: &Request, from: IpAddr, now: u64) -> Result<Visitor, Response> {
+    pub(crate) fn admit(&mut self, request: &Request, from: IpAddr, now: u64) -> Result<SessionId, Response> {
         self.advance(now);
         let mut visitor = Visitor::new(&request.path, from).ok_or_else(|| Response::plain(404, "no such stream"))?;
         if let Some(ban) = self.gate.attempt(from, self.now) {
@@ -145,13 +146,13 @@ impl Exchange {
             })?;
             visitor.user = Some(user);
         }
-        Ok(visitor)
+        Ok(self.sessions.expect(visitor))
     }
 
-    /// A client has opened the stream.
-    pub(crate) fn open(&mut self, visitor: Visitor, now: u64) -> SessionId {
+    /// A client that was let in has opened the stream.
+    pub(crate) fn open(&mut self, id: SessionId, now: u64) {
         self.advance(now);
-        self.sessions.open(visitor, self.now)
+        self.sessions.open(id, self.now);
     }
 
     /// A client of the stream said something.
@@ -177,7 +178,7 @@ impl Exchange {
         self.sessions.taken(id, self.now);
     }
 
-    /// A client of the stream has gone.
+    /// A client of the stream has gone, or one that was let in has not opened it after all.
     pub(crate) fn close(&mut self, id: SessionId) {
         self.sessions.close(id);
     }

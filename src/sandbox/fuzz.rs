@@ -7,12 +7,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use rust_decimal::Decimal;
 
-use super::accounts::{KeyPair, Profile, UserIx};
+use super::accounts::{KeyPair, Profile};
 use super::engine::Category;
 use super::exchange::Exchange;
 use super::http::{self, Request};
 use super::sessions::Output;
-use super::visitor::Visitor;
 use super::{Sandbox, Settings};
 use crate::sign::Signer;
 
@@ -27,7 +26,6 @@ const KEY: &str = "k";
 /// An exchange with a user of some means, who has a sub-account.
 pub struct Fuzzed {
     exchange: Exchange,
-    user: UserIx,
     pair: KeyPair,
     now: u64,
 }
@@ -44,7 +42,7 @@ impl Fuzzed {
         // Whatever time an order says is near enough.
         let settings = Settings { acceptance_window: u64::MAX, ..Sandbox::builder().settings };
         let mut exchange = Exchange::new(settings, NOW);
-        let (user, pair) = exchange.act(NOW, |accounts, market, now| {
+        let pair = exchange.act(NOW, |accounts, market, now| {
             let (user, pair) = accounts.add_user(market, Profile::default());
             accounts.add_user(market, Profile { parent: Some(user), ..Profile::default() });
             for (category, asset) in [
@@ -57,9 +55,9 @@ impl Fuzzed {
                     log::error!("no {asset}: {refusal:?}");
                 }
             }
-            (user, pair)
+            pair
         });
-        Self { exchange, user, pair, now: NOW }
+        Self { exchange, pair, now: NOW }
     }
 
     /// Takes bytes for requests, one after another, and answers each, until they are none.
@@ -69,8 +67,11 @@ impl Fuzzed {
     pub fn requests(&mut self, mut bytes: &[u8]) -> Result<(), String> {
         while let Ok(Some((mut request, used))) = http::parse(bytes) {
             self.sign(&mut request);
-            if request.is_upgrade() && request.upgrade_key().is_ok() {
-                drop(self.exchange.admit(&request, HERE, self.now));
+            if request.is_upgrade()
+                && request.upgrade_key().is_ok()
+                && let Ok(id) = self.exchange.admit(&request, HERE, self.now)
+            {
+                self.exchange.close(id);
             }
             let response = self.exchange.answer(&request, HERE, &[], self.now);
             if !matches!(response.status, 200 | 404 | 405 | 429) {
@@ -86,9 +87,12 @@ impl Fuzzed {
     /// # Errors
     /// What does not hold.
     pub fn messages(&mut self, text: &str, authenticated: bool) -> Result<(), String> {
-        let Some(mut visitor) = Visitor::new("/7/api/pro/v1/stream", HERE) else { return Ok(()) };
-        visitor.user = authenticated.then_some(self.user);
-        let id = self.exchange.open(visitor, self.now);
+        let headers = if authenticated { format!("x-auth-key: {KEY}\r\n") } else { String::new() };
+        let upgrade = format!("GET /7/api/pro/v1/stream HTTP/1.1\r\n{headers}\r\n");
+        let Ok(Some((mut request, _))) = http::parse(upgrade.as_bytes()) else { return Err(upgrade) };
+        self.sign(&mut request);
+        let id = self.exchange.admit(&request, HERE, self.now).map_err(|refusal| format!("{refusal:?}"))?;
+        self.exchange.open(id, self.now);
         self.exchange.drain();
         for line in text.lines().take(MAX_MESSAGES) {
             self.exchange.receive(id, line, self.now);

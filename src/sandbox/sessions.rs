@@ -60,6 +60,8 @@ struct Session {
 #[derive(Debug, Clone)]
 struct Asker {
     session: SessionId,
+    /// Who it was, of a session that has ended since.
+    past_user: Option<UserIx>,
     /// It is not sent.
     lost: bool,
     /// It is sent so much later, ms.
@@ -80,10 +82,16 @@ enum Later {
 }
 
 impl Later {
-    fn session(&self) -> SessionId {
+    /// The session of the asker ends: whether this is done all the same. What a client has asked for on the way is, but
+    /// nobody hears of it.
+    fn outlives(&mut self, session: SessionId, user: Option<UserIx>) -> bool {
         match self {
-            Self::Snapshot { asker, .. } | Self::Message(asker, _) => asker.session,
-            Self::Text(session, _) => *session,
+            Self::Message(asker, message) if asker.session == session => {
+                (asker.lost, asker.past_user) = (true, user);
+                message.op == "req"
+            }
+            Self::Snapshot { asker, .. } | Self::Message(asker, _) => asker.session != session,
+            Self::Text(to, _) => *to != session,
         }
     }
 }
@@ -102,6 +110,8 @@ pub(crate) struct World<'a> {
 pub(crate) struct Sessions {
     settings: Settings,
     sessions: BTreeMap<SessionId, Session>,
+    /// Those that were let in and have not opened their sessions yet.
+    coming: BTreeMap<SessionId, Visitor>,
     /// By channel; that of an account has the account's id in it.
     subscribers: BTreeMap<Box<str>, BTreeSet<SessionId>>,
     /// What is under way, by the time when it is due and in the order of its asking.
@@ -116,6 +126,7 @@ impl Sessions {
         Self {
             settings,
             sessions: BTreeMap::new(),
+            coming: BTreeMap::new(),
             subscribers: BTreeMap::new(),
             later: BTreeMap::new(),
             next_id: 0,
@@ -128,14 +139,13 @@ impl Sessions {
         self.settings.recording.is_some()
     }
 
-    /// A client has come in.
-    pub(crate) fn open(&mut self, visitor: Visitor, now: u64) -> SessionId {
-        self.next_id += 1;
-        let id = self.next_id;
+    /// A client that was expected has come in.
+    pub(crate) fn open(&mut self, id: SessionId, now: u64) {
+        let Some(visitor) = self.coming.remove(&id) else { return };
         let recording = self.settings.recording.clone();
         let playback = recording.map(|recording| Playback::new(recording, self.settings.speed));
         // A recording brings its own pings.
-        let next_ping = playback.is_none().then(|| now + self.settings.ping_interval);
+        let next_ping = playback.is_none().then(|| now.saturating_add(self.settings.ping_interval));
         let session = Session {
             visitor,
             ready: false,
@@ -149,20 +159,29 @@ impl Sessions {
         self.sessions.insert(id, session);
         log::info!("session {id} begins");
         self.send(id, wire::connected(visitor.user.is_some()));
-        id
     }
 
-    /// How many sessions there are of a visitor's address: in its account group, and in all.
+    /// Keeps a place for the session of a visitor: the number that it will have.
+    pub(crate) fn expect(&mut self, visitor: Visitor) -> SessionId {
+        self.next_id += 1;
+        self.coming.insert(self.next_id, visitor);
+        self.next_id
+    }
+
+    /// How many sessions there are of a visitor's address, with those to come: in its account group, and in all.
     pub(crate) fn count(&self, visitor: &Visitor) -> [usize; 2] {
-        let of_address = self.sessions.values().map(|session| session.visitor).filter(|v| v.address == visitor.address);
+        let all = self.sessions.values().map(|session| session.visitor).chain(self.coming.values().copied());
+        let of_address = all.filter(|other| other.address == visitor.address);
         [of_address.clone().filter(|other| other.group == visitor.group).count(), of_address.count()]
     }
 
-    /// A client has gone.
+    /// A client has gone, or has not come in after all.
     pub(crate) fn close(&mut self, id: SessionId) {
+        self.coming.remove(&id);
+        let Some(session) = self.sessions.remove(&id) else { return };
         log::info!("session {id} ends");
-        self.sessions.remove(&id);
-        self.later.retain(|_, later| later.session() != id);
+        let user = session.visitor.user;
+        self.later.retain(|_, later| later.outlives(id, user));
         self.forget(id, "*");
     }
 
@@ -247,7 +266,7 @@ impl Sessions {
             return;
         }
         log::info!("session {id}: {:?}", message.name());
-        let mut asker = Asker { session: id, lost: false, delay: 0, instead: None };
+        let mut asker = Asker { session: id, past_user: None, lost: false, delay: 0, instead: None };
         let mut heard = world.now;
         for fault in faults {
             match fault {
@@ -275,7 +294,7 @@ impl Sessions {
         match message.op.as_str() {
             "ping" => {
                 let hp = self.hp(id);
-                self.heard_of(id, now + 2 * self.settings.ping_interval);
+                self.heard_of(id, now.saturating_add(self.settings.ping_interval.saturating_mul(2)));
                 self.answer(asker, wire::pong(world.told_now, hp), now);
             }
             "pong" => self.heard_of(id, 0),
@@ -315,12 +334,12 @@ impl Sessions {
         self.outputs.push(Output::Text(id, text.into()));
     }
 
-    /// The user of a session.
+    /// The user who asks.
     ///
     /// # Errors
-    /// `AUTHORIZATION_NEEDED` where there is none.
-    fn user(&self, id: SessionId, what: &str) -> Result<UserIx, Refusal> {
-        let user = self.sessions.get(&id).and_then(|session| session.visitor.user);
+    /// `AUTHORIZATION_NEEDED` where nobody has said who it is.
+    fn user(&self, asker: &Asker, what: &str) -> Result<UserIx, Refusal> {
+        let user = self.sessions.get(&asker.session).map_or(asker.past_user, |session| session.visitor.user);
         user.ok_or_else(|| Refusal::new(Code::AUTHORIZATION_NEEDED, format!("{what} needs an authenticated session")))
     }
 
@@ -367,7 +386,7 @@ impl Sessions {
             self.end(id, Code::INVALID_WS_REQUEST_DATA, why);
         } else {
             session.unanswered += 1;
-            session.next_ping = Some(due + self.settings.ping_interval);
+            session.next_ping = Some(due.saturating_add(self.settings.ping_interval));
             self.send(id, wire::ping(hp));
         }
     }
@@ -418,9 +437,15 @@ mod tests {
     fn sessions(authenticated: bool) -> (Sessions, SessionId) {
         let mut sessions = Sessions::new(Sandbox::builder().settings);
         let user = EXCHANGE.lock().unwrap().2;
-        let id = sessions.open(visitor(authenticated.then_some(user)), NOW);
+        let id = come_in(&mut sessions, authenticated.then_some(user));
         sessions.drain();
         (sessions, id)
+    }
+
+    fn come_in(sessions: &mut Sessions, user: Option<UserIx>) -> SessionId {
+        let id = sessions.expect(visitor(user));
+        sessions.open(id, NOW);
+        id
     }
 
     fn word() -> impl Strategy<Value = String> {
@@ -476,7 +501,7 @@ mod tests {
     #[test]
     fn what_is_published_reaches_those_who_subscribed() {
         let (mut sessions, one) = sessions(false);
-        let two = sessions.open(visitor(None), NOW);
+        let two = come_in(&mut sessions, None);
         hear(&mut sessions, one, r#"{"op":"sub","ch":"trades:BTC/USDT,ETH/USDT"}"#);
         hear(&mut sessions, two, r#"{"op":"sub","ch":"trades:BTC/USDT"}"#);
         sessions.drain();
@@ -494,7 +519,7 @@ mod tests {
     fn an_account_is_told_to_those_who_listen_to_it_each_once_and_in_its_mode() {
         let (mut sessions, one) = sessions(true);
         let user = EXCHANGE.lock().unwrap().2;
-        let [two, three] = [(); 2].map(|()| sessions.open(visitor(Some(user)), NOW));
+        let [two, three] = [(); 2].map(|()| come_in(&mut sessions, Some(user)));
         for (id, ch) in
             [(one, "order:cash"), (one, "order:CASH:BTC/USDT"), (two, "order:cash:BTC/USDT"), (three, "order:margin")]
         {

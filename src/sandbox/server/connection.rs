@@ -10,7 +10,7 @@ use super::{Shared, receive, stream};
 use crate::sandbox::faults::Fault;
 use crate::sandbox::http::{self, Request, Response};
 use crate::sandbox::millis;
-use crate::sandbox::visitor::Visitor;
+use crate::sandbox::sessions::SessionId;
 
 /// How long a connection may say nothing, and how long an answer may take to be read.
 const PATIENCE: Duration = Duration::from_secs(75);
@@ -21,10 +21,22 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const EXPIRY: u64 = 5_000;
 
 /// What a request leads to.
-enum Next {
+enum Next<'a> {
     Answer(Response),
-    /// The stream, with the key that accepts it, and who comes.
-    Stream(String, Visitor),
+    /// The stream, with the key that accepts it.
+    Stream(String, Admission<'a>),
+}
+
+/// A client that was let in. Whether it gets there or not, its place is free in the end.
+struct Admission<'a> {
+    shared: &'a Shared,
+    id: SessionId,
+}
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        self.shared.close(self.id);
+    }
 }
 
 pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, from: IpAddr) -> io::Result<()> {
@@ -43,10 +55,10 @@ pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, from: IpAddr) -> io:
                 buffer.drain(..used);
                 let Some(next) = act(shared, line, &request, from)? else { return Ok(()) };
                 match next {
-                    Next::Stream(key, visitor) => {
+                    Next::Stream(key, admission) => {
                         log::info!("{} {} -> 101", request.method, request.path);
                         line.send(&Response::switch_to_websocket(key).to_bytes(true))?;
-                        return stream::serve(shared, line, visitor, buffer);
+                        return stream::serve(shared, line, admission.id, buffer);
                     }
                     // An answer to HEAD has no body, and no method but the known ones has a call here.
                     Next::Answer(response)
@@ -70,7 +82,7 @@ pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, from: IpAddr) -> io:
 }
 
 /// Does what a request asks for, with what is to go wrong in it. `None`: nothing more is said on this connection.
-fn act(shared: &Shared, line: &Line, request: &Request, from: IpAddr) -> io::Result<Option<Next>> {
+fn act<'a>(shared: &'a Shared, line: &Line, request: &Request, from: IpAddr) -> io::Result<Option<Next<'a>>> {
     let (faults, mut due) = shared.enter(|exchange, now| (exchange.faults_at(request), now));
     let mut refused = None;
     for fault in &faults {
@@ -110,10 +122,10 @@ fn act(shared: &Shared, line: &Line, request: &Request, from: IpAddr) -> io::Res
 }
 
 /// Lets a client in, or gives the answer that refuses it.
-fn upgrade(shared: &Shared, request: &Request, from: IpAddr) -> Result<Next, Response> {
+fn upgrade<'a>(shared: &'a Shared, request: &Request, from: IpAddr) -> Result<Next<'a>, Response> {
     let key = request.upgrade_key()?;
-    let visitor = shared.enter(|exchange, now| exchange.admit(request, from, now))?;
-    Ok(Next::Stream(tungstenite::handshake::derive_accept_key(key.as_bytes()), visitor))
+    let id = shared.enter(|exchange, now| exchange.admit(request, from, now))?;
+    Ok(Next::Stream(tungstenite::handshake::derive_accept_key(key.as_bytes()), Admission { shared, id }))
 }
 
 /// Answers for the last time. What the client still sends is read for a moment: a socket that is closed with

@@ -279,12 +279,11 @@ impl Shared {
         let number = connections.next;
         let (shared, own) = (Arc::clone(self), Arc::clone(&line));
         let serve = move || {
-            match connection::serve(&shared, &own, from) {
+            let guest = Guest { shared, line: own, number };
+            match connection::serve(&guest.shared, &guest.line, from) {
                 Ok(()) => log::trace!("connection {number} ended"),
                 Err(e) => log::debug!("connection {number}: {e}"),
             }
-            own.shut();
-            lock(&shared.connections).lines.remove(&number);
         };
         match spawn("sandbox-connection", serve) {
             Ok(thread) => {
@@ -293,6 +292,20 @@ impl Shared {
             }
             Err(e) => log::warn!("{e}"),
         }
+    }
+}
+
+/// A connection while it is served. Its end, a panic too, closes the line and frees its place.
+struct Guest {
+    shared: Arc<Shared>,
+    line: Arc<Line>,
+    number: u64,
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.line.shut();
+        lock(&self.shared.connections).lines.remove(&self.number);
     }
 }
 

@@ -13,19 +13,19 @@ use super::line::Line;
 use super::outbox::{Item, Outbox};
 use super::{Shared, join, spawn};
 use crate::sandbox::sessions::SessionId;
-use crate::sandbox::visitor::Visitor;
 
 /// The longest message that a client may send, in bytes.
 const MAX_MESSAGE: usize = 256 * 1024;
 /// How long a client may take to read a message, and to close after it was told to.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Serves a stream from after the upgrade until it ends. `part` is what came with the upgrade.
-pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, visitor: Visitor, part: Vec<u8>) -> io::Result<()> {
+/// Serves the stream of a client that was let in, from after the upgrade until it ends. `part` is what came with the
+/// upgrade.
+pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, id: SessionId, part: Vec<u8>) -> io::Result<()> {
     line.socket().set_read_timeout(None)?;
     line.socket().set_write_timeout(Some(PATIENCE))?;
     let outbox = Arc::new(Outbox::new(Arc::clone(line), shared.max_unread));
-    let id = shared.open(visitor, &outbox);
+    shared.open(id, &outbox);
     let writer = {
         let (shared, line, outbox) = (Arc::clone(shared), Arc::clone(line), Arc::clone(&outbox));
         spawn("sandbox-stream", move || {
@@ -43,30 +43,27 @@ pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, visitor: Visitor, pa
         Ok(writer) => {
             read(shared, id, &mut Ears { line, outbox: &outbox }, part);
             shared.close(id);
-            outbox.end();
             join(writer);
         }
-        Err(e) => {
-            shared.close(id);
-            log::warn!("session {id}: {e}");
-        }
+        Err(e) => log::warn!("session {id}: {e}"),
     }
     Ok(())
 }
 
 impl Shared {
-    fn open(&self, visitor: Visitor, outbox: &Arc<Outbox>) -> SessionId {
+    fn open(&self, id: SessionId, outbox: &Arc<Outbox>) {
         let mut hall = super::lock(&self.hall);
-        let id = hall.exchange.open(visitor, self.clock.now());
+        hall.exchange.open(id, self.clock.now());
         hall.outboxes.insert(id, Arc::clone(outbox));
         self.hand_out(&mut hall);
-        id
     }
 
-    fn close(&self, id: SessionId) {
+    pub(super) fn close(&self, id: SessionId) {
         let mut hall = super::lock(&self.hall);
         hall.exchange.close(id);
-        hall.outboxes.remove(&id);
+        if let Some(outbox) = hall.outboxes.remove(&id) {
+            outbox.end();
+        }
     }
 }
 

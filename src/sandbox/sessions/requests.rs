@@ -35,7 +35,7 @@ impl Sessions {
                     message.number_arg("level").map_or(MAX_TRADES, |level| level.min(MAX_TRADES as u64) as usize);
                 world.market.market_trades(message.id.as_ref(), &symbol, count)
             }
-            action if is_private(action) => match self.user(asker.session, action) {
+            action if is_private(action) => match self.user(asker, action) {
                 Ok(user) => Ok(self.private(world, user, message).unwrap_or_else(|refusal| {
                     // These two are refused in the shape of their answers.
                     let m = match action {
@@ -78,7 +78,7 @@ impl Sessions {
             return Err(Refusal::new(Code::TOO_MANY_REQUESTS, "Too many snapshots are under way"));
         }
         session.under_way += 1;
-        let due = world.now + self.settings.snapshot_delay;
+        let due = world.now.saturating_add(self.settings.snapshot_delay);
         self.put_off(due, Later::Snapshot { asker: asker.clone(), action: message.action.clone(), symbol });
         Ok(())
     }

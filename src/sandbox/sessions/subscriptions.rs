@@ -23,7 +23,7 @@ impl Sessions {
         for channel in channels {
             let playback = self.sessions.get(&id).and_then(|s| s.playback.as_ref());
             let recorded = playback.is_some_and(|p| p.knows(channel::argument(&channel)));
-            let channel = match self.check_channel(world, id, &channel) {
+            let channel = match self.check_channel(world, asker, &channel) {
                 Ok(channel) => channel,
                 Err(refusal) if refusal.code == Code::SYMBOL_ERROR && recorded => channel,
                 Err(refusal) if matches!(refusal.code, Code::AUTHORIZATION_NEEDED | Code::INVALID_WS_REQUEST_DATA) => {
@@ -49,10 +49,10 @@ impl Sessions {
     }
 
     /// A channel that a session may subscribe to, as it is kept and acknowledged: with an account's id for its name.
-    fn check_channel(&self, world: &World<'_>, id: SessionId, channel: &str) -> Result<String, Refusal> {
+    fn check_channel(&self, world: &World<'_>, asker: &Asker, channel: &str) -> Result<String, Refusal> {
         match channel.split(':').collect::<Vec<_>>().as_slice() {
             ["order", account, symbol @ ..] if symbol.len() <= 1 => {
-                let user = self.user(id, channel)?;
+                let user = self.user(asker, channel)?;
                 world.accounts.check_permission(user, Permission::View)?;
                 let account = account_id(world, user, account)
                     .ok_or_else(|| Refusal::new(Code::ACCOUNT_NOT_FOUND, format!("No such account: {account}")))?;
@@ -62,7 +62,7 @@ impl Sessions {
                 Ok(order_channel(account, symbol.first().copied()))
             }
             ["depth-realtime", ..] => {
-                self.user(id, channel)?;
+                self.user(asker, channel)?;
                 world.market.check_channel(channel).map(|()| channel.to_owned())
             }
             _ => world.market.check_channel(channel).map(|()| channel.to_owned()),
@@ -76,7 +76,7 @@ impl Sessions {
             Err(refusal) => return self.refuse(asker, message, &refusal, world.now),
         };
         for pattern in patterns {
-            let pattern = self.resolve(world, id, &pattern).unwrap_or(pattern);
+            let pattern = self.resolve(world, asker, &pattern).unwrap_or(pattern);
             self.forget(id, &pattern);
             if let Some(playback) = self.sessions.get_mut(&id).and_then(|s| s.playback.as_mut()) {
                 playback.unsubscribe(&pattern);
@@ -86,12 +86,12 @@ impl Sessions {
     }
 
     /// A pattern that names an account, with the account's id.
-    fn resolve(&self, world: &World<'_>, id: SessionId, pattern: &str) -> Option<String> {
+    fn resolve(&self, world: &World<'_>, asker: &Asker, pattern: &str) -> Option<String> {
         let (account, symbol) = match pattern.strip_prefix("order:")?.split_once(':') {
             Some((account, symbol)) => (account, Some(symbol)),
             None => (pattern.strip_prefix("order:")?, None),
         };
-        let user = self.user(id, pattern).ok()?;
+        let user = self.user(asker, pattern).ok()?;
         Some(order_channel(account_id(world, user, account)?, symbol))
     }
 
