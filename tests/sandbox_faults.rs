@@ -147,8 +147,14 @@ fn what_an_order_is_to_be_answered_with_expires() {
     sandbox.advance(5 * SECOND);
     let answer = client.http.answer().data();
     assert_eq!((&answer["status"], &answer["info"]["timestamp"]), (&json!("Ack"), &json!(START)));
+    // What is merely acknowledged anyway has nothing to wait for.
     order["time"] = sandbox.now().into();
+    order["respInst"] = "ACK".into();
     client.now = sandbox.now();
+    let expired = sandbox.inject(Fault::Expire.at("*/cash/order"));
+    assert_eq!(client.orders("POST order", &order).data()["status"], "Ack");
+    assert_eq!(expired.hits(), 1);
+    order["respInst"] = "ACCEPT".into();
     assert_eq!(client.orders("POST order", &order).data()["status"], "ACCEPT", "once only");
 }
 

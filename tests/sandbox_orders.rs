@@ -12,7 +12,7 @@ use std::time::Duration;
 use bitmax::model::AccountCategory::{Cash, Margin};
 use bitmax::sandbox::{OrderRequest, ProductOptions, User, UserOptions};
 use private::{Client, ROW, START, floor, names, text};
-use raw::Answer;
+use raw::{Answer, wait_until};
 use serde_json::{Value, json};
 
 /// Code, reason and whole body of a refused request about orders.
@@ -95,6 +95,31 @@ fn what_other_clients_send_is_taken() {
 }
 
 #[test]
+fn an_answer_waits_five_seconds_for_something_to_tell() {
+    let (sandbox, mut client, other) = floor();
+    let rest = |client: &mut Client| {
+        let order = client.limit("buy", "0.4", "90", json!({"respInst": "DONE"})).to_string();
+        client.send("POST", "G/v1/cash/order", "order", &order);
+        wait_until("the order rests", || !sandbox.user().open_orders(Cash).is_empty());
+    };
+    rest(&mut client);
+    sandbox.advance(Duration::from_millis(4_999));
+    assert!(client.http.is_silent());
+    sandbox.advance(Duration::from_millis(1));
+    let data = client.http.answer().data();
+    assert_eq!(
+        (text(&data, "status"), names(&data["info"])),
+        ("Ack", vec!["id", "orderId", "orderType", "symbol", "timestamp"])
+    );
+    sandbox.user().cancel_all(Cash);
+    // It trades meanwhile.
+    rest(&mut client);
+    other.place(&OrderRequest::sell("ABC/USDT", "0.1").limit(90)).unwrap();
+    let data = client.http.answer().data();
+    assert_eq!((text(&data, "status"), text(&data["info"], "status")), ("DONE", "PartiallyFilled"));
+}
+
+#[test]
 fn answers_say_as_much_as_was_asked_for() {
     let (sandbox, mut client, other) = floor();
     other.place(&OrderRequest::sell("ABC/USDT", 1).limit(100)).unwrap();
@@ -106,11 +131,7 @@ fn answers_say_as_much_as_was_asked_for() {
     let data = ask(&mut client, json!({"respInst": "ACCEPT"}), "90");
     assert_eq!((text(&data, "status"), text(&data["info"], "status")), ("ACCEPT", "New"));
     assert_eq!(names(&data["info"]), ROW);
-    let data = ask(&mut client, json!({"respInst": "DONE"}), "90");
-    assert_eq!(
-        (text(&data, "status"), names(&data["info"])),
-        ("Ack", vec!["id", "orderId", "orderType", "symbol", "timestamp"])
-    );
+    client.placed("buy", "0.4", "90");
     // It trades: when it was taken it was new.
     let data = ask(&mut client, json!({"respInst": "accept"}), "100");
     assert_eq!(

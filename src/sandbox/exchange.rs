@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Settings;
-use super::accounts::{self, Accounts, Proof};
+use super::accounts::{self, Accounts, Awaited, Proof};
 use super::api;
 use super::engine::Event;
 use super::faults::{Fault, Faults};
@@ -107,10 +107,21 @@ impl Exchange {
     pub(crate) fn answer(&mut self, request: &Request, from: IpAddr, faults: &[Fault], now: u64) -> Response {
         self.advance(now);
         self.accounts.only_acknowledges = faults.contains(&Fault::Expire);
+        self.accounts.awaited = None;
         let response = accounts::calls::answer(&mut self.accounts, &mut self.market, request, self.now);
         self.tell();
         let times = [self.now, self.told_now()];
         response.unwrap_or_else(|| api::answer(&self.market, &self.gate, request, from, times))
+    }
+
+    /// What the answer to the last call waits for, if it waits.
+    pub(crate) fn awaited(&self) -> Option<Awaited> {
+        self.accounts.awaited
+    }
+
+    /// The answer to a call that waits, once it is more than an acknowledgement.
+    pub(crate) fn done(&self, awaited: &Awaited) -> Option<Response> {
+        self.accounts.done(&self.market, awaited).map(|body| Response::json(200, body))
     }
 
     /// Does something with users and market, and tells what came of it.

@@ -21,8 +21,8 @@ pub enum Fault {
     /// It is done, and answered so much later, by the sandbox's clock. On the stream other messages overtake the
     /// answer.
     DelayAnswer(Duration),
-    /// An order placed with `ACCEPT` or `DONE` is answered `Ack` five seconds later, as where the engine is slow. Of
-    /// no effect on anything else: on the stream orders are always answered `Ack`.
+    /// An order placed with `ACCEPT` or `DONE` is answered `Ack` five seconds later, whatever has become of it, as where
+    /// the engine is slow. Of no effect on anything else: on the stream orders are always answered `Ack`.
     Expire,
     /// It is done, but this is the answer. On the stream it is the body alone, as a text.
     Replace(Reply),

@@ -79,7 +79,9 @@ fn done_falls_back_to_ack_after_5_seconds() {
     let mut http = Http::connect(sandbox.port());
     http.send("POST", &trader.path(ORDER), &headers, &order.to_string());
     wait_until("the order shows", || !trader.user.open_orders(AccountCategory::Cash).is_empty());
-    sandbox.advance(Duration::from_secs(5));
+    sandbox.advance(Duration::from_millis(4_999));
+    assert!(http.is_silent());
+    sandbox.advance(Duration::from_millis(1));
     let answer = http.answer().json();
     assert_sound(&answer);
     assert_shape(&answer, &sample("rest/place-ack"));

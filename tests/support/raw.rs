@@ -2,7 +2,7 @@
 //! deadline.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::time::Duration;
 
@@ -129,6 +129,14 @@ impl Http {
     /// Whether the server closes the connection without sending more.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.unread.is_empty() && self.read_more() == 0
+    }
+
+    /// Whether nothing comes for a moment.
+    pub(crate) fn is_silent(&mut self) -> bool {
+        self.socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        let waited = self.socket.read(&mut [0]);
+        self.socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        waited.is_err_and(|e| matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
     }
 
     /// All that comes until the server closes the connection.

@@ -10,8 +10,7 @@
 //!   signature as that of an order or a cancel, which is then not processed.
 //! - **Orders**: a missing or unknown symbol is 300012, a missing field what a wrong one would be. A duplicate id is
 //!   an acknowledgement with `errorCode`, whatever `respInst` says; within a batch it is 300006. What the engine has
-//!   ended or traded by the time of the answer is `DONE`, also where `ACCEPT` was asked for and the order rejected;
-//!   what rests is acknowledged at once, not after five seconds.
+//!   ended or traded by the time of the answer is `DONE`, also where `ACCEPT` was asked for and the order rejected.
 //! - **Cancels**: one that has ended is 300019, in a batch 300006; one whose symbol is not that named is unknown.
 //! - **Lists**: of open orders the oldest come first, of ended ones the newest. The history goes by the time of the
 //!   last change, holds ended orders only, and writes a charged fee as a positive number. More rows than there may be
@@ -46,7 +45,7 @@ pub(crate) use auth::Proof;
 pub(crate) use fields::{Fields, decimal};
 pub(crate) use kept::Kept;
 pub(crate) use order_id::Source;
-pub(crate) use orders::{Acted, OrderAnswer, Place, Respond};
+pub(crate) use orders::{Acted, Awaited, OrderAnswer, Place, Respond};
 pub(crate) use risk::MarginRisk;
 pub use users::Permission;
 pub(crate) use users::{KeyPair, Profile, Record, label};
@@ -86,6 +85,8 @@ pub(crate) struct Accounts {
     pub(crate) unknown_order: UnknownOrder,
     /// Whether orders are acknowledged alone, whatever answer they ask for.
     pub(crate) only_acknowledges: bool,
+    /// The order whose answer says less than it was to, if there is one.
+    pub(crate) awaited: Option<Awaited>,
     /// How far the clock that clients' times are held against is ahead, ms.
     pub(crate) clock_skew: i64,
     seed: u64,
@@ -111,6 +112,7 @@ impl Accounts {
             acceptance_window: ACCEPTANCE_WINDOW,
             unknown_order: UnknownOrder::default(),
             only_acknowledges: false,
+            awaited: None,
             clock_skew: 0,
             seed,
             random: Random::new(blend(seed, 1)),

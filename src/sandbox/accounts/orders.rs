@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 
 use super::history::is_done;
 use super::order_id::order_id;
+use super::order_rows;
 use super::{Accounts, Fields, Source, UserIx};
 use crate::sandbox::engine::{self, Category, Change, ClientId, Event, NewOrder, Order, OrderType, Side, TimeInForce};
 use crate::sandbox::market::Market;
@@ -87,6 +88,15 @@ pub(crate) struct Ack {
     pub(crate) error: Option<&'static str>,
 }
 
+/// An order of which there is nothing yet that its answer was to tell.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Awaited {
+    account: (UserIx, Category),
+    order: OrderId,
+    /// Whether nothing will come.
+    lost: bool,
+}
+
 /// Why nothing was done.
 #[derive(Debug)]
 pub(crate) struct NotActed {
@@ -146,16 +156,29 @@ impl Accounts {
             }
             Err(refusal) => return Err(refusal.into()),
         };
-        // The engine is done with an order at once, so there is nothing to wait for: what has not come will not come
-        // within the five seconds after which the exchange would fall back to an acknowledgement.
         let respond = if self.only_acknowledges { Respond::Ack } else { place.respond };
         Ok(match (respond, placed) {
             (Respond::Accept, Placed { accepted: Some(order), .. }) => Acted::Accepted(order),
             (Respond::Accept | Respond::Done, Placed { last: Some(order), .. }) if is_done(&order) => {
                 Acted::Done(order)
             }
-            (_, placed) => Acted::Ack(Ack::of(place, placed.id, now)),
+            (_, placed) => {
+                // On the stream every order is merely acknowledged.
+                if source == Source::Rest && place.respond != Respond::Ack {
+                    self.awaited = Some(Awaited { account, order: placed.id, lost: self.only_acknowledges });
+                }
+                Acted::Ack(Ack::of(place, placed.id, now))
+            }
         })
+    }
+
+    /// The answer that was to tell what has become of an order, once there is something to tell.
+    pub(crate) fn done(&self, market: &Market, awaited: &Awaited) -> Option<String> {
+        let (user, category) = awaited.account;
+        let order = market.engine().order(self[user].account(category), awaited.order)?;
+        let outcome = Ok(Acted::Done(Box::new(order.clone())));
+        let answer = OrderAnswer { action: "place-order", category, outcome };
+        (!awaited.lost && is_done(order)).then(|| order_rows::order_answer(&self[user], &answer))
     }
 
     /// Places an order as another participant would, with no regard to its time.

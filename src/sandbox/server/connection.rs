@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::line::Line;
 use super::{Shared, receive, stream};
+use crate::sandbox::exchange::Exchange;
 use crate::sandbox::faults::Fault;
 use crate::sandbox::http::{self, Request, Response};
 use crate::sandbox::millis;
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(75);
 /// How long a client has to read an answer after which the connection ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// After which time the exchange falls back to an acknowledgement, ms.
+/// How long an answer waits for something to tell before it falls back to an acknowledgement, ms.
 const EXPIRY: u64 = 5_000;
 
 /// What a request leads to.
@@ -100,17 +101,25 @@ fn act<'a>(shared: &'a Shared, line: &Line, request: &Request, from: IpAddr) -> 
     let mut next = match refused {
         Some(response) => Next::Answer(response),
         None if request.is_upgrade() => upgrade(shared, request, from).unwrap_or_else(Next::Answer),
-        None => Next::Answer(shared.enter(|exchange, now| exchange.answer(request, from, &faults, now))),
+        None => {
+            let answer =
+                |exchange: &mut Exchange, now| (exchange.answer(request, from, &faults, now), exchange.awaited());
+            Next::Answer(match shared.enter(answer) {
+                (response, None) => response,
+                (response, Some(awaited)) => {
+                    due = due.saturating_add(EXPIRY);
+                    let done = shared.watch_until(due, |exchange| exchange.done(&awaited));
+                    due = due.min(shared.clock.now());
+                    done.unwrap_or(response)
+                }
+            })
+        }
     };
     for fault in &faults {
         match fault {
             Fault::LoseAnswer => return line.ignore().map(|()| None),
             Fault::DelayAnswer(time) => {
                 due = due.saturating_add(millis(*time));
-                shared.pause_until(due);
-            }
-            Fault::Expire => {
-                due = due.saturating_add(EXPIRY);
                 shared.pause_until(due);
             }
             Fault::Replace(reply) => next = Next::Answer(reply.into()),

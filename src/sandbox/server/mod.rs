@@ -42,7 +42,8 @@ pub(crate) struct Server {
 #[derive(Debug)]
 struct Shared {
     hall: Mutex<Hall>,
-    /// Rung when something is due sooner than the timekeeper thinks, and at the end.
+    /// Rung when something is due sooner than the timekeeper thinks or may have happened that is waited for, and at the
+    /// end.
     bell: Condvar,
     clock: Clock,
     connections: Mutex<Connections>,
@@ -59,6 +60,8 @@ struct Hall {
     outboxes: HashMap<SessionId, Arc<Outbox>>,
     /// When the timekeeper looks next.
     awaited: u64,
+    /// How many wait for something to happen.
+    watchers: usize,
 }
 
 #[derive(Debug, Default)]
@@ -85,7 +88,7 @@ impl Server {
         exchange.clock_runs = clock.runs();
         let shared = Arc::new(Shared {
             paced: exchange.is_replay(),
-            hall: Mutex::new(Hall { exchange, outboxes: HashMap::new(), awaited: 0 }),
+            hall: Mutex::new(Hall { exchange, outboxes: HashMap::new(), awaited: 0, watchers: 0 }),
             bell: Condvar::new(),
             clock,
             connections: Mutex::default(),
@@ -211,7 +214,7 @@ impl Shared {
     }
 
     fn hand_out(&self, hall: &mut Hall) {
-        let Hall { exchange, outboxes, awaited } = hall;
+        let Hall { exchange, outboxes, awaited, watchers } = hall;
         for output in exchange.drain() {
             match output {
                 Output::Text(id, text) => push(outboxes, id, Item::Text(text)),
@@ -220,18 +223,25 @@ impl Shared {
             }
         }
         let due = exchange.deadline();
-        if due < *awaited {
+        if due < *awaited || *watchers > 0 {
             self.bell.notify_all();
         }
     }
 
     /// Lets time go by, to this time of the sandbox's clock.
     fn pause_until(&self, due: u64) {
+        self.watch_until(due, |_| None::<()>);
+    }
+
+    /// Waits for something to happen, until this time of the sandbox's clock at most.
+    fn watch_until<T>(&self, due: u64, happened: impl Fn(&Exchange) -> Option<T>) -> Option<T> {
         let mut hall = lock(&self.hall);
+        hall.watchers += 1;
         loop {
-            let now = self.clock.now();
-            if now >= due || self.stopping.load(Ordering::SeqCst) {
-                return;
+            let (result, now) = (happened(&hall.exchange), self.clock.now());
+            if result.is_some() || now >= due || self.stopping.load(Ordering::SeqCst) {
+                hall.watchers -= 1;
+                return result;
             }
             hall = self.wait(hall, due, now);
         }
