@@ -9,9 +9,31 @@ mod raw;
 use std::time::Duration;
 
 use bitmax::model::AccountCategory::{Cash, Margin};
-use bitmax::sandbox::{OrderRequest, ProductOptions, Sandbox, UnknownOrder};
+use bitmax::sandbox::{OrderRequest, ProductOptions, Sandbox, UnknownOrder, UserOptions};
 use private::{Client, ROW, START, floor, names, text};
 use serde_json::{Value, json};
+
+#[test]
+fn an_account_remembers_as_many_orders_and_entries_as_it_is_set_to() {
+    let (sandbox, _, other) = floor();
+    let user = sandbox.add_user(UserOptions::new().history(3));
+    user.fund(Cash, "USDT", 1000).unwrap();
+    let mut client = Client::of(&sandbox, &user);
+    let ids: Vec<String> = (0..5)
+        .map(|_| {
+            other.place(&OrderRequest::sell("ABC/USDT", "0.1").limit(90)).unwrap();
+            client.placed("buy", "0.1", "90")
+        })
+        .collect();
+    let known: Vec<String> = user.ended_orders(Cash).iter().map(|order| order.id.to_string()).collect();
+    assert_eq!(known, ids[2..]);
+    assert_eq!(client.rows("order/hist/current").len(), 3);
+    let status = |client: &mut Client, id: &str| client.orders(&format!("GET order/status?orderId={id}"), &Value::Null);
+    assert_eq!(status(&mut client, &ids[1]).refusal().0, 300_006);
+    assert_eq!(text(&status(&mut client, &ids[2]).data(), "status"), "Filled");
+    let ledger = client.get("data/v1/cash/balance/history?sn=0", "data/v1/cash/balance/history").json();
+    assert_eq!(ledger["order"].as_array().map(Vec::len), Some(3), "{ledger}");
+}
 
 // --- Questions ---
 
@@ -333,7 +355,7 @@ fn the_same_requests_get_the_same_answers() {
         let mut bodies = Vec::new();
         for n in 0..20 {
             let order =
-                client.limit(["buy", "sell"][n % 2], "1", &format!("{}", 100 + n % 3), json!({"respInst": "DONE"}));
+                client.limit(["buy", "sell"][n % 2], "1", &format!("{}", 100 + n % 3), json!({"respInst": "ACCEPT"}));
             bodies.push(client.orders("POST order", &order).body);
             other.place(&OrderRequest::buy("ABC/USDT", "0.3").limit(102)).unwrap();
             sandbox.advance(Duration::from_millis(200));

@@ -156,6 +156,27 @@ fn everything_comes_back() {
 }
 
 #[test]
+fn a_user_remembers_no_more_than_before() {
+    let kept = Kept::new();
+    let sandbox = kept.start();
+    sandbox.add_user(UserOptions::new().history(2));
+    let end_two = |sandbox: &Sandbox| {
+        let user = sandbox.users()[1].clone();
+        user.fund(Cash, "USDT", 100).unwrap();
+        let ended = [(); 2].map(|()| {
+            let id = user.place(&OrderRequest::buy("BTC/USDT", "0.001").limit(10_000)).unwrap();
+            user.cancel(id).unwrap();
+            id
+        });
+        let known: Vec<_> = user.ended_orders(Cash).iter().map(|order| order.id).collect();
+        assert_eq!(known, ended);
+    };
+    end_two(&sandbox);
+    drop(sandbox);
+    end_two(&kept.start());
+}
+
+#[test]
 fn an_order_is_run_over_by_a_market_that_woke_up_elsewhere() {
     let kept = Kept::new();
     let sandbox = kept.start();

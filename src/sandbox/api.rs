@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
+use super::clock::MINUTE;
 use super::http::{Request, Response};
 use super::limits::{ATTEMPTS_WINDOW, Gate, StreamLimits, Threshold};
 use super::market::{INTERVALS, Interval, Market};
@@ -203,7 +204,7 @@ fn risk_limits_v1(cx: &Context<'_>) -> Result<String, Refusal> {
     let mut figures = ban_status(cx, ip);
     let limits = &cx.gate.limits;
     for (name, figure) in [
-        ("windowSizeInMinutes", (ATTEMPTS_WINDOW / 60_000) as u32),
+        ("windowSizeInMinutes", (ATTEMPTS_WINDOW / MINUTE) as u32),
         ("maxNumRequests", limits.attempts),
         ("maxSessionPerIp", limits.sessions_of_address),
     ] {

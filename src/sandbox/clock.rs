@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use crate::clock::wall_nanos;
 
+/// Lengths of time, ms.
+pub(crate) const MINUTE: u64 = 60_000;
+pub(crate) const HOUR: u64 = 60 * MINUTE;
+pub(crate) const DAY: u64 = 24 * HOUR;
+
 /// The end of the year 9999, UTC ms: no clock gets beyond it, so that whatever is reckoned from it stays in range.
 const END: u64 = 253_402_300_799_999;
 

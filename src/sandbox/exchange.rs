@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::Settings;
 use super::accounts::{self, Accounts, Awaited, Proof};
 use super::api;
+use super::clock::{HOUR, MINUTE};
 use super::engine::Event;
 use super::faults::{Fault, Faults};
 use super::http::{Request, Response};
@@ -17,9 +18,9 @@ use super::wire;
 use crate::Code;
 
 /// Through more time than this at once, ms, the market does not live but leaps: an hour.
-const LEAP: u64 = 3_600_000;
+const LEAP: u64 = HOUR;
 /// The same where time goes by itself, so that nobody has to wait for long: a minute.
-const LEAP_OF_CLOCK: u64 = 60_000;
+const LEAP_OF_CLOCK: u64 = MINUTE;
 
 /// The whole exchange. It has no clock: every call says what time it is, UTC milliseconds.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl Exchange {
 
     /// Changes with everything that is to be kept, and with each minute.
     pub(crate) fn version(&self) -> (u64, u64) {
-        (self.accounts.changes(), self.now / 60_000)
+        (self.accounts.changes(), self.now / MINUTE)
     }
 
     fn with(settings: Settings, market: Market, mut accounts: Accounts, now: u64) -> Self {

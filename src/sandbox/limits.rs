@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
+use super::clock::MINUTE;
 use crate::Code;
 
 /// How long messages are ignored and addresses are banned, ms.
-const PENALTY: u64 = 15 * 60_000;
-const MINUTE: u64 = 60_000;
+const PENALTY: u64 = 15 * MINUTE;
 /// The time in which attempts to connect are counted, ms.
 pub(crate) const ATTEMPTS_WINDOW: u64 = 5 * MINUTE;
 

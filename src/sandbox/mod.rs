@@ -18,6 +18,13 @@
 //!
 //! Time is this machine's, a [multiple](SandboxBuilder::speed) of it, or goes [by hand](SandboxBuilder::start_time).
 //!
+//! # What differs from the exchange
+//!
+//! Prices are made up, and nothing is far away. Limits are a thousand times those of the exchange, unless
+//! [set](SandboxBuilder::limits). Each account remembers so many ended orders and entries of its ledger, 10 000 unless
+//! [set](UserOptions::history), where the exchange remembers orders for at least 30 days; the market remembers the last
+//! hundred trades of each product. However many orders wait for an answer with `DONE`, each waits for five seconds.
+//!
 //! # Faults
 //!
 //! Whatever can go wrong on the way to an exchange can be made to go wrong here: [`Sandbox::inject`].

@@ -54,6 +54,14 @@ impl UserOptions {
         self
     }
 
+    /// How many ended orders each account remembers, and how many entries its ledger: at least one. Those beyond are
+    /// forgotten, the oldest first, by history, order status and the check of duplicate ids alike, where the exchange
+    /// keeps orders for at least 30 days and the ledger for 7. Defaults to 10 000.
+    pub fn history(mut self, entries: usize) -> Self {
+        self.profile.history = entries.max(1);
+        self
+    }
+
     /// The VIP level that the fee calls tell, and how much of the products' fees is charged, in percent (at most 100).
     /// Defaults to 0 and 100.
     pub fn vip(mut self, level: u32, fee_percent: u32) -> Self {
@@ -170,13 +178,14 @@ impl OrderRequest {
 pub struct User {
     desk: Desk,
     ix: UserIx,
+    uid: Box<str>,
     key: Box<str>,
     secret: Box<str>,
 }
 
 impl fmt::Debug for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("User").field("uid", &self.uid()).finish_non_exhaustive()
+        f.debug_struct("User").field("uid", &self.uid).finish_non_exhaustive()
     }
 }
 
@@ -194,8 +203,9 @@ impl User {
     }
 
     fn of_ix(desk: Desk, ix: UserIx) -> Self {
-        let (KeyPair { key, secret }, _) = desk.act(|accounts, _, _| accounts.key_pair(ix));
-        Self { desk, ix, key: key.into(), secret: secret.into() }
+        let (KeyPair { key, secret }, uid) =
+            desk.act(|accounts, _, _| (accounts.key_pair(ix).0, accounts[ix].uid.clone()));
+        Self { desk, ix, uid: uid.into(), key: key.into(), secret: secret.into() }
     }
 
     /// The API key and its secret, for a client.
@@ -216,7 +226,7 @@ impl User {
 
     /// The user's id (`userUID`).
     pub fn uid(&self) -> String {
-        self.desk.act(|accounts, _, _| accounts[self.ix].uid.clone())
+        self.uid.to_string()
     }
 
     /// The account group that the paths of this user's calls begin with.
@@ -298,7 +308,7 @@ impl User {
         })
     }
 
-    /// An account's ended orders, oldest first: the last 10 000.
+    /// An account's ended orders, oldest first: as many as are [remembered](UserOptions::history).
     pub fn ended_orders(&self, category: AccountCategory) -> Vec<Order> {
         self.desk.act(|accounts, market, _| {
             accounts.ended_orders(market, self.ix, of(category), None).rev().map(Order::of).collect()

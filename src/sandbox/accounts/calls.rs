@@ -10,6 +10,7 @@ use super::transfers::{SubTransferFilter, missing};
 use super::users::{Permission, category};
 use super::wallet::Address;
 use super::{Accounts, Fields, OrderAnswer, Proof, Record, Source, UserIx};
+use crate::sandbox::clock::{DAY, MINUTE};
 use crate::sandbox::engine::{Category, Order};
 use crate::sandbox::http::{Request, Response};
 use crate::sandbox::market::Market;
@@ -23,8 +24,6 @@ const DEFAULT_HISTORY: usize = 500;
 const MAX_JOURNAL: usize = 500;
 /// How many calls for snapshots and journals are served in a minute, together.
 const REPORTS: usize = 8;
-const MINUTE: u64 = 60_000;
-const DAY: u64 = 86_400_000;
 
 /// One call.
 struct Call {

@@ -5,14 +5,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use crate::sandbox::clock::DAY;
 use crate::sandbox::engine::{Change, Event, Fixed, Order, OrderType, OrderUpdate, Side};
 use crate::sandbox::noted::Noted;
 use crate::{Asset, OrderId};
 
 /// How far back it reaches, ms: 7 days.
-pub(super) const REACH: u64 = 7 * 86_400_000;
-/// Entries that are kept, at most; beyond them it reaches less far.
-const MAX_ENTRIES: usize = 10_000;
+pub(super) const REACH: u64 = 7 * DAY;
 /// Changes of orders that are remembered, at most.
 const MAX_CHANGES: usize = 50_000;
 
@@ -80,9 +79,9 @@ impl Snapshot {
 }
 
 impl Journal {
-    /// Takes note of an event of the account, if it changed an order or moved a balance. `cause`: what a change is called that no order
-    /// caused.
-    pub(super) fn note(&mut self, event: &Event, cause: &'static str) {
+    /// Takes note of an event of the account, if it changed an order or moved a balance. `cause`: what a change is called
+    /// that no order caused. `most`: how many entries are kept; beyond them it reaches less far.
+    pub(super) fn note(&mut self, event: &Event, cause: &'static str, most: usize) {
         if let Event::Order(update) = event {
             self.changes.push_back(update.order.clone());
             if self.changes.len() > MAX_CHANGES {
@@ -100,7 +99,7 @@ impl Journal {
         let Some(entry) = entry else { return };
         let old = entry.time.saturating_sub(REACH);
         self.entries.push_back(Noted::new(entry));
-        while self.entries.len() > MAX_ENTRIES || self.entries.front().is_some_and(|first| first.time < old) {
+        while self.entries.len() > most || self.entries.front().is_some_and(|first| first.time < old) {
             let Some(first) = self.entries.pop_front() else { break };
             self.begin = first.time + 1;
             self.past.apply(&first);
@@ -163,7 +162,7 @@ mod tests {
     use super::*;
     use crate::sandbox::engine::{Balance, BalanceUpdate, Engine, Settings, UserSettings};
 
-    const DAY: u64 = 86_400_000;
+    const MOST: usize = 20;
 
     fn units(units: i128) -> Fixed {
         Fixed::from_units(units)
@@ -184,7 +183,7 @@ mod tests {
     fn a_snapshot_and_what_follows_it_make_the_balance() {
         let mut journal = Journal::default();
         for n in 1..=10 {
-            journal.note(&deposit(n * 3, n * DAY, n as i128), "Deposit");
+            journal.note(&deposit(n * 3, n * DAY, n as i128), "Deposit", MOST);
         }
         // 55 in all; what is older than a week was left off when the last came.
         for (time, expected) in [(4 * DAY, (9, 6)), (4 * DAY + 1, (12, 10)), (20 * DAY, (30, 55))] {
@@ -205,10 +204,10 @@ mod tests {
     #[test]
     fn a_full_journal_reaches_less_far() {
         let mut journal = Journal::default();
-        for n in 0..MAX_ENTRIES as u64 + 5 {
-            journal.note(&deposit(n, n, 1), "Deposit");
+        for n in 0..MOST as u64 + 5 {
+            journal.note(&deposit(n, n, 1), "Deposit", MOST);
         }
-        assert_eq!(journal.entries.len(), MAX_ENTRIES);
+        assert_eq!(journal.entries.len(), MOST);
         assert_eq!(journal.snapshot(4, 100), None);
         assert_eq!(btc(&journal.snapshot(5, 100).unwrap()), (4, 5));
     }
@@ -216,7 +215,7 @@ mod tests {
     #[test]
     fn figures_that_move_nothing_are_no_entry() {
         let mut journal = Journal::default();
-        journal.note(&deposit(1, 1, 0), "Loan");
+        journal.note(&deposit(1, 1, 0), "Loan", MOST);
         assert_eq!(journal.from(0, 1).count(), 0);
     }
 }

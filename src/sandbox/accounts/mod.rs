@@ -45,6 +45,7 @@ pub(crate) use auth::Proof;
 pub(crate) use fields::{Fields, decimal};
 pub(crate) use kept::Kept;
 pub(crate) use order_id::Source;
+pub(crate) use order_rows::{NONE, exec_inst, or_empty};
 pub(crate) use orders::{Acted, Awaited, OrderAnswer, Place, Respond};
 pub(crate) use risk::MarginRisk;
 pub use users::Permission;
@@ -159,7 +160,8 @@ impl Accounts {
             };
             let Some(user) = self.owner(account) else { continue };
             if let Some(record) = self.users.get_mut(user.0) {
-                record.journal_mut(account.category).note(&event, cause);
+                let most = record.profile.history;
+                record.journal_mut(account.category).note(&event, cause, most);
             }
             self.events.push(event);
             self.changes += 1;

@@ -5,19 +5,20 @@ use serde::Serialize;
 use super::Record;
 use super::orders::{Ack, Acted, Item, NotActed, OrderAnswer};
 use super::users::label;
-use crate::sandbox::engine::{Category, ErrorCode, Fixed, Order, OrderStatus};
+use crate::sandbox::engine::{Category, ErrorCode, Fixed, Order};
 use crate::sandbox::wire::{self, Refusal};
 use crate::{Asset, Code, OrderId, Symbol};
 
 /// What stands for none where the reference does not write an empty text.
-const NONE: &str = "NULL_VAL";
+pub(crate) const NONE: &str = "NULL_VAL";
 
 /// A figure or, for none, an empty text.
-fn or_empty(figure: Option<Fixed>) -> String {
+pub(crate) fn or_empty(figure: Option<Fixed>) -> String {
     figure.map(|figure| figure.to_string()).unwrap_or_default()
 }
 
-fn exec_inst(order: &Order) -> &'static str {
+/// What an order is besides its type.
+pub(crate) fn exec_inst(order: &Order) -> &'static str {
     if order.post_only { "Post" } else { NONE }
 }
 
@@ -40,20 +41,9 @@ pub(super) struct OrderRow<'a> {
     price: String,
     seq_num: u64,
     side: &'static str,
-    status: OrderStatusName,
+    status: &'static str,
     stop_price: String,
     symbol: Symbol,
-}
-
-/// A status by its name.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(super) struct OrderStatusName(&'static str);
-
-impl From<OrderStatus> for OrderStatusName {
-    fn from(status: OrderStatus) -> Self {
-        Self(status.as_str())
-    }
 }
 
 impl<'a> OrderRow<'a> {
@@ -73,7 +63,7 @@ impl<'a> OrderRow<'a> {
             price: or_empty(order.price),
             seq_num: order.sn,
             side: order.side.as_str(),
-            status: order.status.into(),
+            status: order.status.as_str(),
             stop_price: or_empty(order.stop_price),
             symbol: order.symbol,
         }
@@ -93,7 +83,7 @@ pub(super) struct HistoryRow<'a> {
     price: Fixed,
     stop_price: Fixed,
     order_qty: Fixed,
-    status: OrderStatusName,
+    status: &'static str,
     create_time: u64,
     last_exec_time: u64,
     avg_fill_price: Fixed,
@@ -114,7 +104,7 @@ impl<'a> HistoryRow<'a> {
             price: order.price.unwrap_or_default(),
             stop_price: order.stop_price.unwrap_or_default(),
             order_qty: order.quantity,
-            status: order.status.into(),
+            status: order.status.as_str(),
             create_time: order.created,
             last_exec_time: order.updated,
             avg_fill_price: order.avg_price(),
@@ -145,7 +135,7 @@ pub(super) struct OldHistoryRow<'a> {
     sending_time: u64,
     seq_num: u64,
     side: &'static str,
-    status: OrderStatusName,
+    status: &'static str,
     stop_price: String,
     symbol: Symbol,
 }
@@ -169,7 +159,7 @@ impl<'a> OldHistoryRow<'a> {
             sending_time: order.created,
             seq_num: order.sn,
             side: order.side.as_str(),
-            status: order.status.into(),
+            status: order.status.as_str(),
             stop_price: or_empty(order.stop_price),
             symbol: order.symbol,
         }

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use super::history::is_done;
 use super::order_id::order_id;
-use super::order_rows;
+use super::order_rows::{self, NONE};
 use super::{Accounts, Fields, Source, UserIx};
 use crate::sandbox::engine::{self, Category, Change, ClientId, Event, NewOrder, Order, OrderType, Side, TimeInForce};
 use crate::sandbox::market::Market;
@@ -367,7 +367,7 @@ impl Accounts {
                 Ok(Acted::Ack(Ack {
                     id: fields.echo("id"),
                     order_id: String::new(),
-                    order_type: NO_TYPE,
+                    order_type: NONE,
                     symbol: fields.echo("symbol"),
                     timestamp: now,
                     error: None,
@@ -429,9 +429,6 @@ impl Accounts {
     }
 }
 
-/// What the answer to a cancel says for a type.
-const NO_TYPE: &str = "NULL_VAL";
-
 impl Ack {
     fn of(place: &Place, order: OrderId, now: u64) -> Self {
         Self {
@@ -448,7 +445,7 @@ impl Ack {
         Self {
             id: fields.echo("id"),
             order_id: order.to_string(),
-            order_type: NO_TYPE,
+            order_type: NONE,
             symbol: symbol.to_string(),
             timestamp: now,
             error: None,

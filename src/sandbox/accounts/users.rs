@@ -36,12 +36,19 @@ pub(crate) struct Profile {
     pub(crate) parent: Option<UserIx>,
     pub(crate) vip_level: u32,
     pub(crate) fee_percent: u32,
+    /// Ended orders that each account remembers, and entries of its ledger.
+    #[serde(default = "history")]
+    pub(crate) history: usize,
+}
+
+fn history() -> usize {
+    UserSettings::default().closed_orders
 }
 
 impl Default for Profile {
     fn default() -> Self {
         let permissions = vec![Permission::View, Permission::Trade, Permission::Transfer];
-        Self { name: None, permissions, parent: None, vip_level: 0, fee_percent: 100 }
+        Self { name: None, permissions, parent: None, vip_level: 0, fee_percent: 100, history: history() }
     }
 }
 
@@ -77,7 +84,8 @@ pub(crate) struct KeyPair {
 impl Accounts {
     /// Adds a user, whose key and secret depend on the seed and the number of users before alone.
     pub(crate) fn add_user(&mut self, market: &mut Market, profile: Profile) -> (UserIx, KeyPair) {
-        let settings = UserSettings { fee_percent: profile.fee_percent, ..UserSettings::default() };
+        let Profile { fee_percent, history: closed_orders, .. } = profile;
+        let settings = UserSettings { fee_percent, closed_orders, ..UserSettings::default() };
         let id = market.act(|engine| engine.add_user(settings));
         self.add_record(id, profile)
     }

@@ -48,8 +48,14 @@ struct KeptProduct {
 #[serde(deny_unknown_fields)]
 struct KeptUser {
     fee_percent: u32,
+    #[serde(default = "closed_orders")]
+    closed_orders: usize,
     cash: KeptAccount,
     margin: KeptAccount,
+}
+
+fn closed_orders() -> usize {
+    UserSettings::default().closed_orders
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,10 +117,14 @@ impl Engine {
                 .collect(),
             ended,
         };
-        let kept_user = |(user, [cash, margin]): (&UserId, [_; 2])| KeptUser {
-            fee_percent: self.ledger.account(user.cash()).map_or(100, |ix| self.orders.settings(ix).fee_percent),
-            cash: account(user.cash(), cash),
-            margin: account(user.margin(), margin),
+        let kept_user = |(user, [cash, margin]): (&UserId, [_; 2])| {
+            let settings = self.ledger.account(user.cash()).map(|ix| self.orders.settings(ix)).unwrap_or_default();
+            KeptUser {
+                fee_percent: settings.fee_percent,
+                closed_orders: settings.closed_orders,
+                cash: account(user.cash(), cash),
+                margin: account(user.margin(), margin),
+            }
         };
         let assets = self.ledger.assets().map(|(asset, ix)| KeptAsset {
             asset,
@@ -206,7 +216,8 @@ impl Engine {
     }
 
     fn restore_user(&mut self, user: &KeptUser) -> Result<UserId, String> {
-        let id = self.add_user(UserSettings { fee_percent: user.fee_percent, ..UserSettings::default() });
+        let KeptUser { fee_percent, closed_orders, .. } = *user;
+        let id = self.add_user(UserSettings { fee_percent, closed_orders, ..UserSettings::default() });
         for (account, kept) in [(id.cash(), &user.cash), (id.margin(), &user.margin)] {
             for balance in &kept.balances {
                 if [balance.total, balance.held, balance.borrowed, balance.interest].iter().any(|b| *b < Fixed::ZERO) {

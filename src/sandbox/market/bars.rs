@@ -2,12 +2,10 @@
 
 use super::Symbol;
 use super::price::{Path, blend, hash, mix};
+use crate::sandbox::clock::{DAY, HOUR, MINUTE};
 use crate::sandbox::engine::Fixed;
 
 /// A minute, in ms.
-pub(super) const MINUTE: u64 = 60_000;
-const HOUR: u64 = 60 * MINUTE;
-const DAY: u64 = 24 * 60 * MINUTE;
 
 /// The length of a bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,19 +2,19 @@
 
 use std::collections::VecDeque;
 
-use super::bars::{self, Bar, History, INTERVALS, Interval, Past};
+use super::bars::{Bar, History, INTERVALS, Interval, Past};
 use super::depth::Depth;
 use super::participants::Participants;
 use super::price::{Path, Random, blend, hash};
 use super::publication::Publication;
 use super::{REMEMBERED_TRADES, STEP};
+use crate::sandbox::clock::{DAY, MINUTE};
 use crate::sandbox::engine::{Bbo, Engine, Event, Fixed, InvalidProduct, Trade};
 use crate::sandbox::products::{ListedAsset, ListedProduct};
 
 /// What a usual order is worth, USDT.
 const USUAL_ORDER: i128 = 1_500;
 /// What a summary is of, ms.
-const DAY: u64 = 86_400_000;
 
 /// One product and what is told of it.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ impl Board {
 
     /// The last 24 hours.
     pub(super) fn day(&self) -> Option<Bar> {
-        let end = self.history.bars(Interval::named("1")?, 0, u64::MAX, 1).first()?.start + bars::MINUTE;
+        let end = self.history.bars(Interval::named("1")?, 0, u64::MAX, 1).first()?.start + MINUTE;
         self.history.stretch(end.saturating_sub(DAY), end)
     }
 }

@@ -17,6 +17,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::channel;
+use super::clock::{DAY, MINUTE};
 use super::engine::{self, Bbo, Engine, Event, Fixed, InvalidProduct, ProductSpec, Trade};
 use super::products::{self, ListedAsset, ListedProduct};
 use super::wire::{self, Refusal};
@@ -37,9 +38,9 @@ const GATHERING: u64 = 3;
 /// Moves before the beginning, so that there are books and trades.
 const WARM_UP: u64 = 50;
 /// How far bars go back, ms: about a year.
-const PAST: u64 = 366 * 86_400_000;
+const PAST: u64 = 366 * DAY;
 /// The first bar begins at the beginning of a day, UTC.
-const PAST_STEP: u64 = 86_400_000;
+const PAST_STEP: u64 = DAY;
 /// Trades of a product that are remembered.
 const REMEMBERED_TRADES: usize = 100;
 /// Levels a side in `depth-snapshot`.
@@ -145,7 +146,7 @@ impl Market {
         }
         let added = Added { spec: spec.clone(), price, activity, since: now };
         let listed = ListedProduct { domain: products::domain(spec.quote), spec, activity };
-        let since = now - now % bars::MINUTE;
+        let since = now - now % MINUTE;
         match Board::open(&mut self.engine, &self.assets, &listed, (self.seed, false), since, now) {
             Ok(board) => {
                 self.boards.push(board);

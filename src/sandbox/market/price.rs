@@ -102,6 +102,7 @@ impl Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::clock::DAY;
 
     fn path(seed: u64) -> Path {
         Path::new(seed, "BTC", Fixed::from_units(61_000 * 10i128.pow(12)))
@@ -129,7 +130,7 @@ mod tests {
                 last = price;
             }
             for day in 0..1_000 {
-                let price = path.at(START - day * 86_400_000).units();
+                let price = path.at(START - day * DAY).units();
                 let centre = path.centre.units();
                 assert!(price * 10 > centre * 6 && price * 10 < centre * 14, "day {day}: {price}");
             }

@@ -108,7 +108,7 @@ fn an_hour_has_quiet_times_bursts_and_gaps() {
         let trades = &trades[&symbol];
         let mut minutes = [0; 60];
         for trade in trades {
-            let minute = (trade.time - START) / bars::MINUTE;
+            let minute = (trade.time - START) / MINUTE;
             minutes[(minute as usize).min(59)] += 1;
         }
         minutes.sort_unstable();

@@ -3,24 +3,14 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::sandbox::accounts::{Acted, Fields, MarginRisk, OrderAnswer, Record, label, plain};
+use crate::sandbox::accounts::{
+    Acted, Fields, MarginRisk, NONE, OrderAnswer, Record, exec_inst, label, or_empty, plain,
+};
 use crate::sandbox::engine::{
     Balance, BalanceUpdate, Category, Change, Engine, ErrorCode, Fixed, Order, OrderStatus, OrderUpdate,
 };
 use crate::sandbox::wire;
 use crate::{Asset, Code, OrderId, Symbol};
-
-/// What stands for none where the reference does not write an empty text.
-const NONE: &str = "NULL_VAL";
-
-/// A figure or, for none, an empty text.
-fn or_empty(figure: Option<Fixed>) -> String {
-    figure.map(|figure| figure.to_string()).unwrap_or_default()
-}
-
-fn exec_inst(order: &Order) -> &'static str {
-    if order.post_only { "Post" } else { NONE }
-}
 
 /// A message about one account.
 pub(super) fn of_account<T: Serialize>(
