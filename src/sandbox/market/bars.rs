@@ -5,8 +5,6 @@ use super::price::{Path, blend, hash, mix};
 use crate::sandbox::clock::{DAY, HOUR, MINUTE};
 use crate::sandbox::engine::Fixed;
 
-/// A minute, in ms.
-
 /// The length of a bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Interval {

@@ -14,7 +14,6 @@ use crate::sandbox::products::{ListedAsset, ListedProduct};
 
 /// What a usual order is worth, USDT.
 const USUAL_ORDER: i128 = 1_500;
-/// What a summary is of, ms.
 
 /// One product and what is told of it.
 #[derive(Debug)]
