@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use bitmax::sandbox::Sandbox;
+use bitmax::model::AccountCategory;
+use bitmax::sandbox::{OrderRequest, Sandbox, UserOptions};
 use serde_json::{Value, json};
 
 use crate::caller::{lively, still};
@@ -47,9 +48,25 @@ fn the_last_bbo_is_the_best_of_the_book_and_the_tickers() {
 #[test]
 fn the_last_bar_is_that_of_the_history() {
     let sandbox = still();
-    let messages = watched(&sandbox);
-    for interval in ["1", "60"] {
+    let (seller, buyer) = (sandbox.user(), sandbox.add_user(UserOptions::new()));
+    buyer.fund(AccountCategory::Cash, "USDT", 100_000).unwrap();
+    let mut session = Session::open(&sandbox);
+    for channel in ["bar:1", "bar:60"] {
+        session.subscribe(&format!("{channel}:{SYMBOL}"));
+    }
+    let mut messages = Vec::new();
+    // Two trades in a minute, and two in the next.
+    for price in [60_000, 60_500, 59_800, 60_200] {
+        seller.place(&OrderRequest::sell(SYMBOL, "0.1").limit(price)).unwrap();
+        buyer.place(&OrderRequest::buy(SYMBOL, "0.1").limit(price)).unwrap();
+        sandbox.advance(Duration::from_secs(20));
+        messages.extend(session.so_far());
+    }
+    for (interval, volume) in [("1", "0.2"), ("60", "0.4")] {
         let last = of_kind(&messages, "bar").into_iter().rfind(|bar| bar["data"]["i"] == interval).unwrap();
+        let [high, low, traded] = ["h", "l", "v"].map(|name| money(&last["data"][name]));
+        // The hour began before the sandbox did.
+        assert!(traded >= volume.parse().unwrap() && high > low, "{last}");
         let start = &last["data"]["ts"];
         let query = format!("symbol={SYMBOL}&interval={interval}&from={start}&to={start}");
         assert_eq!(data(&sandbox, &format!("/api/pro/v1/barhist?{query}")), json!([last]));

@@ -269,11 +269,13 @@ fn symbols(sandbox: &Sandbox) -> Vec<String> {
 
 #[test]
 fn more_than_10_symbols_are_an_error_and_no_data_for_any() {
-    let sandbox = still();
+    let sandbox = lively();
     let symbols = symbols(&sandbox);
     assert!(symbols.len() > 10);
-    let mut session = Session::open(&sandbox);
-    for channel in ["bbo", "depth", "trades", "bar:1"] {
+    let channels = ["bbo", "depth", "trades", "bar:1"];
+    let (mut session, mut other) = (Session::open(&sandbox), Session::open(&sandbox));
+    for channel in channels {
+        other.subscribe(&format!("{channel}:{}", symbols[..10].join(",")));
         let refused =
             session.ask(&json!({"op": "sub", "id": "abc123", "ch": format!("{channel}:{}", symbols[..11].join(","))}));
         assert!(refused["m"] == "sub" || refused["m"] == "error", "{refused}");
@@ -282,6 +284,11 @@ fn more_than_10_symbols_are_an_error_and_no_data_for_any() {
     }
     sandbox.advance(Duration::from_secs(5));
     assert_eq!(session.so_far(), [Value::Null; 0]);
+    let told = other.so_far();
+    for channel in channels {
+        let kind = channel.split(':').next().unwrap();
+        assert!(!of_kind(&told, kind).is_empty(), "there was something to tell in {channel}");
+    }
 }
 
 #[test]
