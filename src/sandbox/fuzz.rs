@@ -6,13 +6,15 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use rust_decimal::Decimal;
+use serde_json::Value;
 
 use super::accounts::{KeyPair, Profile};
 use super::engine::Category;
 use super::exchange::Exchange;
-use super::http::{self, Request};
+use super::http::{self, Request, Response};
 use super::sessions::Output;
 use super::{Sandbox, Settings};
+use crate::Code;
 use crate::sign::Signer;
 
 const NOW: u64 = 1_700_000_000_000;
@@ -76,6 +78,9 @@ impl Fuzzed {
             let response = self.exchange.answer(&request, HERE, &[], self.now);
             if !matches!(response.status, 200 | 404 | 405 | 429) {
                 return Err(format!("status {} for {} {}", response.status, request.method, request.path));
+            }
+            if let Some(code) = unknown_code(&response) {
+                return Err(format!("code {code} for {} {}", request.method, request.path));
             }
             bytes = bytes.get(used..).unwrap_or_default();
         }
@@ -141,6 +146,14 @@ impl Fuzzed {
     }
 }
 
+/// What an answer has for a code, and is none that the reference knows. What is no JSON has none.
+fn unknown_code(response: &Response) -> Option<String> {
+    let answer: Value = serde_json::from_slice(&response.body).ok()?;
+    let code = answer.get("code")?;
+    let is_known = |code: &i64| *code == 0 || Code::new(*code).name().is_some();
+    (!code.as_i64().is_some_and(|code| is_known(&code))).then(|| code.to_string())
+}
+
 /// What is signed of a path: the end of it, save for some.
 fn prehash(path: &str) -> &str {
     let (_, call) = path.split_once("/api/pro/").unwrap_or_default();
@@ -171,6 +184,14 @@ mod tests {
             let response = fuzzed.exchange.answer(&request, HERE, &[], fuzzed.now);
             assert!(response.body.starts_with(b"{\"code\":0,"), "{path}: {}", String::from_utf8_lossy(&response.body));
         }
+    }
+
+    #[test]
+    fn codes_that_the_reference_does_not_know_are_found() {
+        let code = |body: &str| unknown_code(&Response::json(200, body.to_owned()));
+        assert_eq!(code(r#"{"code":0}"#).or(code(r#"{"code":300012}"#)).or(code("[1]")).or(code("")), None);
+        assert_eq!(code(r#"{"code":1}"#).as_deref(), Some("1"));
+        assert_eq!(code(r#"{"code":"none"}"#).as_deref(), Some("\"none\""));
     }
 
     /// The seeds of the fuzz targets, which are no part of the package.
