@@ -109,7 +109,8 @@ pub struct SubscriptionFailed {
     /// subscription may be in force, and its data, should it come, is delivered.
     pub refusal: Option<Refusal>,
     /// How long until it is asked for again: after silence, a failure of the exchange's own, and too many requests; 5 s at
-    /// first, doubled each time up to 5 minutes. `None`: it is given up, on this connection and on later ones.
+    /// first, or the [time of an answer](crate::StreamBuilder::answer_timeout) where that is shorter, doubled each time up to
+    /// 5 minutes. `None`: it is given up, on this connection and on later ones.
     pub retry_in: Option<Duration>,
 }
 

@@ -484,7 +484,7 @@ impl Session {
         }
         let failed: Vec<(Topic, Option<Duration>)> =
             if refusal.code.is_server_failure() || refusal.code == Code::TOO_MANY_REQUESTS {
-                let failed = self.subscriptions.failed(channel, id, now.at);
+                let failed = self.subscriptions.failed(channel, id, now.at, self.config.answer_timeout);
                 failed.into_iter().map(|(topic, retry_in)| (topic, Some(retry_in))).collect()
             } else {
                 self.subscriptions.refused(channel, id).into_iter().map(|topic| (topic, None)).collect()

@@ -230,9 +230,13 @@ impl Driver {
     fn turn(&mut self, ready: bool) {
         self.session.start(self.now());
         self.hear_commands();
-        self.advance(ready);
-        self.session.tick(self.now());
         self.perform();
+        // What comes after the end is shown to nobody, a tap included.
+        if !self.finished {
+            self.advance(ready);
+            self.session.tick(self.now());
+            self.perform();
+        }
     }
 
     /// A caller's turn, while the thread waits; says whether the thread is to be woken for what follows.

@@ -8,7 +8,7 @@ use super::channel::Topic;
 const MAX_ARGUMENTS: usize = 10;
 /// How often a subscription is asked for on one connection before its silence is told.
 const MAX_ASKED: u32 = 2;
-/// How long one that failed waits at first, and at most.
+/// How long one that failed waits at first, unless an answer is waited for less than that; and at most.
 const WAIT: Duration = Duration::from_secs(5);
 const MAX_WAIT: Duration = Duration::from_secs(300);
 
@@ -56,8 +56,8 @@ impl Entry {
     }
 
     /// It has failed: it waits, longer each time. Returns how long.
-    fn put_off(&mut self, now: Duration) -> Duration {
-        let wait = WAIT.saturating_mul(1u32.checked_shl(self.failures).unwrap_or(u32::MAX)).min(MAX_WAIT);
+    fn put_off(&mut self, now: Duration, patience: Duration) -> Duration {
+        let wait = WAIT.min(patience).saturating_mul(1u32.checked_shl(self.failures).unwrap_or(u32::MAX)).min(MAX_WAIT);
         self.failures = self.failures.saturating_add(1);
         self.state = State::Later(now.saturating_add(wait));
         wait
@@ -139,8 +139,14 @@ impl Subscriptions {
     }
 
     /// The server has failed at a channel, whole or in part. Returns what that concerns, and when it is asked for again.
-    pub(crate) fn failed(&mut self, channel: &str, id: Option<&str>, now: Duration) -> Vec<(Topic, Duration)> {
-        self.settle(channel, id).map(|entry| (entry.topic.clone(), entry.put_off(now))).collect()
+    pub(crate) fn failed(
+        &mut self,
+        channel: &str,
+        id: Option<&str>,
+        now: Duration,
+        patience: Duration,
+    ) -> Vec<(Topic, Duration)> {
+        self.settle(channel, id).map(|entry| (entry.topic.clone(), entry.put_off(now, patience))).collect()
     }
 
     /// What an answer is about: the open subscriptions that its channel names; where it names none that is
@@ -181,7 +187,7 @@ impl Subscriptions {
             if entry.asked < MAX_ASKED {
                 entry.state = State::Wanted;
             } else {
-                silent.push((entry.topic.clone(), entry.put_off(now)));
+                silent.push((entry.topic.clone(), entry.put_off(now, patience)));
             }
         }
         silent
@@ -324,7 +330,7 @@ mod tests {
         let (mut now, mut waits) = (0, Vec::new());
         for _ in 0..9 {
             ask(&mut all, now);
-            let failed = all.failed("", Some(&format!("{now}-1")), Duration::from_secs(now));
+            let failed = all.failed("", Some(&format!("{now}-1")), Duration::from_secs(now), 2 * WAIT);
             assert_eq!(failed.len(), 2);
             assert!(ask(&mut all, now).is_empty());
             let wait = failed[0].1.as_secs();
@@ -339,7 +345,9 @@ mod tests {
         assert_eq!(texts(all.acknowledged("bbo:C/D", None)), ["bbo:C/D"]);
         all.reset();
         ask(&mut all, now);
-        assert_eq!(all.failed("bbo:A/B", None, Duration::from_secs(now))[0].1, WAIT);
+        let now = Duration::from_secs(now);
+        assert_eq!(all.failed("bbo:A/B", None, now, 2 * WAIT)[0].1, WAIT);
+        assert_eq!(all.failed("bbo:C/D", None, now, WAIT / 5)[0].1, WAIT / 5);
     }
 
     #[test]
