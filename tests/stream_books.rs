@@ -367,3 +367,25 @@ fn a_copy_stands_still() {
     assert_eq!((copy.seqnum(), copy.bids().collect::<Vec<_>>()), before);
     assert_ne!(book.top(3).seqnum(), copy.seqnum());
 }
+
+#[test]
+fn a_change_that_cannot_be_read_is_not_passed_over() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox);
+    let stream = builder(&client).connect().unwrap();
+    let (mut book, mut other) = (stream.book(SYMBOL).unwrap(), stream.book("ETH/USDT").unwrap());
+    live(&mut book);
+    live(&mut other);
+    let silent = sandbox.inject(Fault::LoseRequest.at("req depth-snapshot").always());
+    let says = |text: &str| sandbox.sessions().iter().for_each(|session| session.send_text(text));
+    let unreadable = |why| why == StaleReason::Unreadable;
+    says(&format!(r#"{{"m":"depth","symbol":"{SYMBOL}","data":{{"seqnum":"x"}}}}"#));
+    is_stale(&mut book, unreadable);
+    assert!(other.is_live());
+    // Whose change it was cannot be told.
+    says(r#"{"m":"depth","symbol":"#);
+    is_stale(&mut other, unreadable);
+    silent.remove();
+    is_true(&client, &mut book);
+    live(&mut other);
+}
