@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::driver::failed;
 use super::event::TrackedBalance;
 use super::order::TrackedOrder;
-use super::own::{Draft, Sent};
-use super::shared::{Shared, Waiting};
+use super::own::Draft;
+use super::shared::{Shared, Waiting, after};
 use crate::error::{Error, InvalidInput, Result};
 use crate::model::{AccountCategory, CancelAllAck, OrderAnswer, Outcome};
 use crate::order::{CancelOrder, NewOrder};
@@ -52,7 +53,7 @@ impl TrackerHandle {
 
     /// Waits until the tracker is live, no longer than that; whether it is.
     pub fn wait_live(&self, timeout: Duration) -> bool {
-        self.shared.wait_until(Instant::now() + timeout, |core| core.state.is_live())
+        self.shared.wait_until(after(timeout), |core| core.state.is_live())
     }
 
     /// The orders that have not ended, by id: those that are open, and those on their way or in doubt.
@@ -143,6 +144,9 @@ impl TrackerHandle {
         };
         let (waiter, answer) = mpsc::channel();
         self.shared.act(|core, now| {
+            if core.is_over() {
+                return Err(Error::Closed);
+            }
             if core.is_stopping {
                 return Err(Error::NotReady("the tracker is stopping"));
             }
@@ -150,8 +154,11 @@ impl TrackerHandle {
                 return Err(InvalidInput::new("id", "was used before").into());
             }
             // Nobody else can hear the answer before it is written down who waits for it.
-            let token =
-                stream.place_in_place(category, &body).inspect_err(|_| core.state.sent(order_id, Sent::Unsent, now))?;
+            let sent = match core.state.is_subscribed() {
+                true => stream.place_in_place(category, &body),
+                false => Err(Error::NotReady("not subscribed to the account's orders")),
+            };
+            let token = sent.inspect_err(|error| core.state.sent(order_id, failed(error), now))?;
             core.waiting.insert(token, Waiting::Order(order_id, waiter));
             Ok(())
         })?;

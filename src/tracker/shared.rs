@@ -13,6 +13,14 @@ use crate::rest::Account;
 use crate::symbol::OrderId;
 use crate::ws::{StreamHandle, Token};
 
+/// The longest wait, for who asks for a longer one.
+const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The time after so long.
+pub(super) fn after(wait: Duration) -> Instant {
+    Instant::now() + wait.min(A_YEAR)
+}
+
 #[derive(Debug)]
 pub(super) struct Shared {
     core: Mutex<Core>,
@@ -27,7 +35,7 @@ pub(super) struct Shared {
 pub(super) struct Core {
     pub(super) state: State,
     /// None after the last event.
-    pub(super) tell: Option<mpsc::Sender<TrackerEvent>>,
+    tell: Option<mpsc::Sender<TrackerEvent>>,
     /// Questions that are to be asked.
     pub(super) questions: Vec<(QuestionId, Query)>,
     /// Who waits for the answers of requests over the stream.
@@ -83,6 +91,13 @@ impl Shared {
 }
 
 impl Core {
+    /// Tells the last event. Whoever acts after this finds that it is over.
+    pub(super) fn end(&mut self, last: TrackerEvent) {
+        self.drain();
+        self.tell(last);
+        self.tell = None;
+    }
+
     /// Whether the last event was told.
     pub(super) fn is_over(&self) -> bool {
         self.tell.is_none()
