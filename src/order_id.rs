@@ -3,12 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::error::InvalidInput;
-use crate::model::Side;
-use crate::symbol::{OrderId, Symbol, name};
+use crate::symbol::{OrderId, name};
 use crate::text::Text;
 
 name! {
@@ -78,42 +76,6 @@ pub fn order_id(source: OrderSource, time: u64, uid: &str, id: &str) -> Option<O
 /// What the server's id ends in, for a client's id that it uses.
 pub(crate) fn tail(id: &str) -> &str {
     last(id, 9)
-}
-
-/// What an order is known by whose id may be another than was computed.
-#[derive(Debug)]
-pub(crate) struct Sought<'a> {
-    /// The client's id.
-    pub(crate) id: ClientOrderId,
-    pub(crate) symbol: Symbol,
-    pub(crate) side: Option<&'a Side>,
-    pub(crate) quantity: Option<Decimal>,
-    /// It cannot be older, UTC milliseconds.
-    pub(crate) since: u64,
-}
-
-impl Sought<'_> {
-    /// Whether a row of a list is the order: its id ends as the client's does, and it is of the same product, side and
-    /// quantity, and of that time. Client ids can be used again. `None` where it may be, and does not tell.
-    pub(crate) fn is(
-        &self,
-        id: OrderId,
-        symbol: Symbol,
-        side: Option<&Side>,
-        quantity: Option<Decimal>,
-        time: Option<u64>,
-    ) -> Option<bool> {
-        let alike = [
-            Some(id.as_str().ends_with(tail(self.id.as_str())) && symbol == self.symbol),
-            side.zip(self.side).map(|(side, sought)| side == sought),
-            quantity.zip(self.quantity).map(|(quantity, sought)| quantity == sought),
-            time.map(|time| time >= self.since),
-        ];
-        match alike.contains(&Some(false)) {
-            true => Some(false),
-            false => alike.iter().all(Option::is_some).then_some(true),
-        }
-    }
 }
 
 /// The last so many bytes of a text, or all of it.

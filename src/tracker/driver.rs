@@ -14,7 +14,10 @@ use super::shared::{Shared, Waiting};
 use super::state::{Answer, Query, QuestionId};
 use crate::error::{DecodeError, Error, Phase, Result};
 use crate::model::{AccountKind, Balance, OrderAnswer, OrderState, Outcome, Rows};
-use crate::ws::{Arrival, CloseReason, Event, Stream, StreamAnswer, StreamHandle, SubscriptionFailed, placed, rows};
+use crate::order_id::OrderSource;
+use crate::ws::{
+    Arrival, CloseReason, Event, Stream, StreamAnswer, StreamHandle, SubscriptionFailed, list, placed, rows,
+};
 
 /// How long the stream may take to answer a question before REST is asked.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -111,8 +114,11 @@ impl Driver {
         let waiting = self.shared.lock().waiting.remove(&token);
         match waiting {
             None => log::debug!("an answer that nobody waits for"),
-            Some(Waiting::Order(id, waiter)) => {
+            Some(Waiting::Order(body, id, waiter)) => {
                 let answer = placed(answer);
+                if let Ok(answer) = &answer {
+                    self.shared.account.client.note_acknowledged(OrderSource::Stream, &body, &answer.info);
+                }
                 self.shared.act(|core, now| core.state.sent(id, sent(&answer), now));
                 if waiter.send(answer).is_err() {
                     log::trace!("nobody waits for the answer to order {id}");
@@ -120,7 +126,8 @@ impl Driver {
             }
             Some(Waiting::Question(id, query)) => {
                 let read = match query {
-                    Query::Balances => rows(answer).and_then(whole::<Balance>).map(Answer::Balances),
+                    // One alone says nothing of the others.
+                    Query::Balances => list(answer).and_then(whole::<Balance>).map(Answer::Balances),
                     _ => rows(answer).and_then(whole::<OrderState>).map(Answer::Orders),
                 };
                 match read {
@@ -145,7 +152,7 @@ impl Drop for Driver {
         let reason = self.reason.take().unwrap_or(CloseReason::Failed);
         self.shared.act(|core, now| {
             for waiting in std::mem::take(&mut core.waiting).into_values() {
-                if let Waiting::Order(id, _) = waiting {
+                if let Waiting::Order(_, id, _) = waiting {
                     core.state.sent(id, Sent::Lost, now);
                 }
             }
@@ -165,7 +172,7 @@ fn given_up(failed: &SubscriptionFailed) -> Option<CloseReason> {
 fn sent(answer: &Result<OrderAnswer<Outcome>>) -> Sent {
     match answer {
         Ok(answer) => answer.info.order_id().map_or(Sent::Lost, Sent::Acknowledged),
-        Err(Error::Refused(refusal)) if !refusal.code.is_server_failure() => Sent::Refused(refusal.clone()),
+        Err(Error::Refused(refusal)) if !refusal.is_in_doubt() => Sent::Refused(refusal.clone()),
         Err(error) => failed(error),
     }
 }

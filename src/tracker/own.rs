@@ -7,9 +7,9 @@ use rust_decimal::Decimal;
 use super::event::ContradictionKind;
 use super::order::{OrderStage, TrackedOrder};
 use super::state::{Answer, Entry, Query, QuestionId, State};
-use crate::error::{DecodeError, Error, Refusal};
+use crate::error::{Error, Refusal};
 use crate::model::{OrderState, OrderType, Side};
-use crate::order_id::{ClientOrderId, Sought};
+use crate::order_id::{ClientOrderId, tail};
 use crate::settle::{Inquiry, Next, Question, Reply, Subject, Verdict};
 use crate::symbol::{OrderId, Symbol};
 
@@ -85,6 +85,30 @@ impl Doubt {
     }
 }
 
+/// Where an order in doubt is.
+enum Found {
+    Nowhere,
+    Under(OrderId),
+    /// A row may be it, and does not tell.
+    Perhaps,
+}
+
+/// Whether a row whose id ends as the order's does is the order: of the same product, side and quantity, and not from
+/// before it was sent (UTC milliseconds), for client ids can be used again. `None` where the row does not tell.
+fn is_like(row: &OrderState, order: &TrackedOrder, since: u64) -> Option<bool> {
+    let time = row.create_time.or(Some(row.ts).filter(|ts| *ts > 0));
+    let alike = [
+        Some(row.symbol == order.symbol),
+        row.side.as_ref().map(|side| Some(side) == order.side.as_ref()),
+        row.order_qty.map(|quantity| Some(quantity) == order.order_qty),
+        time.map(|time| time >= since),
+    ];
+    match alike.contains(&Some(false)) {
+        true => Some(false),
+        false => alike.iter().all(Option::is_some).then_some(true),
+    }
+}
+
 impl State {
     /// An order is about to be sent. `false` where there is an order of this id already.
     pub(super) fn sending(&mut self, draft: Draft) -> bool {
@@ -138,19 +162,15 @@ impl State {
 
     /// An order was acknowledged, which tells its id.
     fn acknowledged(&mut self, id: OrderId, acknowledged: OrderId) -> OrderId {
-        let as_computed = id == acknowledged;
-        self.ids_are_as_computed = Some(as_computed && self.ids_are_as_computed != Some(false));
-        if as_computed {
-            return id;
+        if id != acknowledged {
+            self.rename(id, acknowledged);
         }
-        log::warn!("the exchange's id of an order is {acknowledged}, not {id}");
-        self.rename(id, acknowledged);
         acknowledged
     }
 
     /// Messages, answers and time decide when to look at the orders that are in doubt.
     pub(super) fn inquire(&mut self, now: Duration) {
-        let (window, seed, rule_holds) = (self.window, self.seed, self.ids_are_as_computed == Some(true));
+        let (window, seed, ids_are_sure) = (self.window, self.seed, self.ids_are_sure);
         for id in self.unsettled.iter().copied().collect::<Vec<_>>() {
             let Some(Entry { order, own, doubt, .. }) = self.orders.get_mut(&id) else { continue };
             // It is the exchange's own.
@@ -167,7 +187,7 @@ impl State {
             if *wake > now {
                 continue;
             }
-            match inquiry.next(now.saturating_sub(*began), is_known || rule_holds) {
+            match inquiry.next(now.saturating_sub(*began), is_known || ids_are_sure) {
                 Next::Wait(until) => *wake = *began + until,
                 Next::Ask(question) => {
                     let query = match question {
@@ -241,15 +261,16 @@ impl State {
         let reply = answer.and_then(|answer| match answer {
             Answer::Time(millis) => Ok(Reply::Time(millis)),
             Answer::Balances(_) => Ok(Reply::Nothing),
-            Answer::Orders(rows) => match self.find(order_id, &rows)? {
-                Some(found) => {
+            Answer::Orders(rows) => match self.find(order_id, &rows) {
+                Found::Under(found) => {
                     if found != order_id {
                         self.rename(order_id, found);
                     }
                     self.shows(found, now);
                     Ok(Reply::Nothing)
                 }
-                None => Ok(Reply::Nothing),
+                Found::Nowhere => Ok(Reply::Nothing),
+                Found::Perhaps => Ok(Reply::Unclear),
             },
         });
         if let Some(Entry { doubt: Doubt::Asking { began, inquiry, asked, wake }, .. }) = self.orders.get_mut(&order_id)
@@ -265,39 +286,26 @@ impl State {
     }
 
     /// An order in doubt among rows: under its id, or else the one that is like it, where its id was only computed.
-    fn find(&self, id: OrderId, rows: &[OrderState]) -> Result<Option<OrderId>, Error> {
+    fn find(&self, id: OrderId, rows: &[OrderState]) -> Found {
+        let Some(Entry { order, own, .. }) = self.orders.get(&id) else { return Found::Nowhere };
         if rows.iter().any(|row| row.order_id == id) {
-            return Ok(Some(id));
+            return Found::Under(id);
         }
-        let Some(Entry { order, own: Some(own), .. }) = self.orders.get(&id) else { return Ok(None) };
-        if own.is_acknowledged || order.seqnum.is_some() {
-            return Ok(None);
-        }
-        let window = u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX);
-        let sought = Sought {
-            id: own.client_id,
-            symbol: order.symbol,
-            side: order.side.as_ref(),
-            quantity: order.order_qty,
-            since: own.time.saturating_sub(window),
+        let Some(own) = own.as_ref().filter(|own| !own.is_acknowledged && order.seqnum.is_none()) else {
+            return Found::Nowhere;
         };
-        let is_another = |row: &&OrderState| self.orders.get(&row.order_id).is_some_and(|known| known.own.is_some());
-        for row in rows.iter().filter(|row| !is_another(row)) {
-            let time = row.create_time.or(Some(row.ts).filter(|ts| *ts > 0));
-            match sought.is(row.order_id, row.symbol, row.side.as_ref(), row.order_qty, time) {
-                Some(true) => return Ok(Some(row.order_id)),
+        let since = own.time.saturating_sub(u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX));
+        let is_own = |row: &&OrderState| self.orders.get(&row.order_id).is_some_and(|known| known.own.is_some());
+        let ends_alike = |row: &&OrderState| row.order_id.as_str().ends_with(tail(own.client_id.as_str()));
+        let mut found = Found::Nowhere;
+        for row in rows.iter().filter(ends_alike).filter(|row| !is_own(row)) {
+            match is_like(row, order, since) {
+                Some(true) => return Found::Under(row.order_id),
                 Some(false) => {}
-                // It may be, so that nobody can say that there is none.
-                None => {
-                    let text = format!("{row:?}");
-                    return Err(Error::Decode(Box::new(DecodeError::shape(
-                        "a row that tells enough of its order",
-                        &text,
-                    ))));
-                }
+                None => found = Found::Perhaps,
             }
         }
-        Ok(None)
+        found
     }
 
     /// An order in doubt is there.

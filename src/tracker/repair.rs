@@ -40,6 +40,18 @@ impl Held {
         }
     }
 
+    /// The assets whose balances it tells.
+    fn assets(&self) -> Vec<Asset> {
+        let (first, second) = match self {
+            Self::Balance(balance, _) => return vec![balance.asset],
+            Self::Order(order, _) => (
+                Some(order.symbol.base()).filter(|_| order.base_total.is_some() && order.base_available.is_some()),
+                order.symbol.quote().filter(|_| order.quote_total.is_some() && order.quote_available.is_some()),
+            ),
+        };
+        [first, second].into_iter().flatten().filter_map(|name| Asset::new(name).ok()).collect()
+    }
+
     fn order(&self) -> Option<&OrderState> {
         match self {
             Self::Order(order, _) => Some(order),
@@ -73,6 +85,8 @@ pub(super) struct Repair {
     /// The smallest and the greatest number in the list of ended ones.
     reach: Option<(u64, u64)>,
     balances: Vec<Balance>,
+    /// How many messages there were when these were asked for, which are older.
+    older_than_balances: usize,
     /// Whether the list of ended orders is there, and whether what it does not reach is missing.
     has_recent: bool,
     lacks_history: bool,
@@ -202,7 +216,10 @@ impl State {
     /// The list of ended orders is there after all, or again is not.
     pub(super) fn owed_answered(&mut self, answer: Result<Answer, Error>, now: Duration) {
         self.owed = match answer {
-            Ok(answer) if self.is_live() => return self.repair(Repair::with_recent(answer), now),
+            // What has come into doubt since may not be in it.
+            Ok(answer) if self.is_live() && !self.is_in_doubt() => {
+                return self.repair(Repair::with_recent(answer), now);
+            }
             Ok(_) => Owed::From(now),
             Err(error) => Owed::From(now + self.failed(&Query::Recent, error)),
         };
@@ -267,7 +284,10 @@ impl State {
                 let in_doubt: Vec<OrderId> = in_doubt.into_iter().collect();
                 (Step::Orders, in_doubt.chunks(IDS_AT_ONCE).map(|ids| Query::Status(ids.to_vec())).collect())
             }
-            Step::Orders => (Step::Balances, vec![Query::Balances]),
+            Step::Orders => {
+                repair.older_than_balances = repair.held.len();
+                (Step::Balances, vec![Query::Balances])
+            }
             Step::Balances => {
                 if let Phase::Repairing(repair) = std::mem::replace(&mut self.phase, Phase::Live) {
                     self.join(*repair, now);
@@ -288,6 +308,8 @@ impl State {
             Held(Held),
         }
         let (ends_to, is_whole) = (self.ends_to(), repair.is_whole());
+        let newer: BTreeSet<Asset> =
+            repair.held.iter().skip(repair.older_than_balances).flat_map(Held::assets).collect();
         // Of two that say the same the first is taken.
         repair.rows.append(&mut repair.history);
         let heard: BTreeMap<OrderId, u64> =
@@ -348,13 +370,16 @@ impl State {
         for id in in_doubt {
             self.lost_sight_of(id, now);
         }
-        self.join_balances(&repair.balances);
+        self.join_balances(&repair.balances, &newer);
         self.begun |= self.start.is_some() || repair.reach.is_some();
         self.repaired_to = self.newest;
         self.listed_to = self.listed_to.max(repair.reach.map_or(0, |(_, newest)| newest));
         if is_whole {
             self.missed_none();
             self.list_waits.reset();
+            if self.begun {
+                self.owed = Owed::None;
+            }
         }
         self.waits.reset();
         self.tell(TrackerEvent::Live { recovered });
@@ -371,9 +396,9 @@ impl State {
         is_new && nothing_traded && first
     }
 
-    /// Takes the balances that were asked for, but where a message since then is at least as new. What is not among
-    /// them is zero.
-    fn join_balances(&mut self, balances: &[Balance]) {
+    /// Takes the balances that were asked for, but where a message since then may be newer. What is not among them is
+    /// zero.
+    fn join_balances(&mut self, balances: &[Balance], newer: &BTreeSet<Asset>) {
         use rust_decimal::Decimal;
         let seqnum = self.newest;
         let how = How { received: None, recovered: true };
@@ -400,7 +425,7 @@ impl State {
             seqnum,
         });
         for balance in told.chain(gone).collect::<Vec<_>>() {
-            if !self.heard.contains(&balance.asset) {
+            if !newer.contains(&balance.asset) {
                 self.set_balance(balance, how);
             }
         }

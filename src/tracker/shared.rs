@@ -9,6 +9,7 @@ use super::event::TrackerEvent;
 use super::state::{Output, Query, QuestionId, State};
 use crate::error::Result;
 use crate::model::{OrderAnswer, Outcome};
+use crate::order::OrderBody;
 use crate::rest::Account;
 use crate::symbol::OrderId;
 use crate::ws::{StreamHandle, Token};
@@ -47,7 +48,8 @@ pub(super) struct Core {
 #[derive(Debug)]
 pub(super) enum Waiting {
     Question(QuestionId, Query),
-    Order(OrderId, mpsc::Sender<Result<OrderAnswer<Outcome>>>),
+    /// For the answer to an order.
+    Order(Box<OrderBody>, OrderId, mpsc::Sender<Result<OrderAnswer<Outcome>>>),
 }
 
 impl Shared {
@@ -68,6 +70,7 @@ impl Shared {
     /// Does something to the state, and tells what comes of it before anybody else can do something.
     pub(super) fn act<T>(&self, act: impl FnOnce(&mut Core, Duration) -> T) -> T {
         let mut core = self.lock();
+        core.state.ids_are_sure = self.account.client.ids_are_sure();
         let result = act(&mut core, self.now());
         core.drain();
         drop(core);

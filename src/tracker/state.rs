@@ -146,8 +146,6 @@ pub(super) struct State {
     /// Where something may have been missed: what [`ends_to`](Self::ends_to) and `latest` were before that.
     gap: Option<(u64, u64)>,
     pub(super) owed: Owed,
-    /// Balances told by messages since the last repair began: they are at least as new as its answer.
-    pub(super) heard: BTreeSet<Asset>,
     /// Something is in doubt: when to look at it.
     doubt: Option<Duration>,
     repaired: Option<Duration>,
@@ -157,8 +155,8 @@ pub(super) struct State {
     next_question: u64,
     /// The orders of which nobody knows whether they are open or have ended.
     pub(super) unsettled: BTreeSet<OrderId>,
-    /// Whether the exchange gives orders the ids that are computed: none before it has acknowledged one.
-    pub(super) ids_are_as_computed: Option<bool>,
+    /// Whether the exchange is known to give orders the ids that are computed.
+    pub(super) ids_are_sure: bool,
     /// How old an order may be that the exchange accepts.
     pub(super) window: Duration,
     pub(super) seed: u64,
@@ -184,14 +182,13 @@ impl State {
             latest: 0,
             gap: None,
             owed: Owed::None,
-            heard: BTreeSet::new(),
             doubt: None,
             repaired: None,
             waits: Waits::new(Duration::from_millis(200), Duration::from_secs(5), seed),
             list_waits: Waits::new(Duration::from_secs(1), Duration::from_secs(60), seed ^ 1),
             next_question: 0,
             unsettled: BTreeSet::new(),
-            ids_are_as_computed: None,
+            ids_are_sure: false,
             window,
             seed,
             outputs: VecDeque::new(),
@@ -232,10 +229,6 @@ impl State {
         matches!(self.phase, Phase::Live)
     }
 
-    pub(super) fn newest(&self) -> u64 {
-        self.newest
-    }
-
     /// Up to this number every end of an order is known: by messages, which come in order, or from a list.
     pub(super) fn ends_to(&self) -> u64 {
         self.gap.map_or(self.frontier.max(self.listed_to), |(ends_to, _)| ends_to)
@@ -272,7 +265,6 @@ impl State {
         let begun = self.begun;
         let Phase::Repairing(repair) = &mut self.phase else { return };
         if let Some(queries) = repair.begin(begun, now) {
-            self.heard.clear();
             self.doubt = None;
             // What has not led to a beginning is not it.
             self.start = self.start.filter(|_| begun);
@@ -342,6 +334,10 @@ impl State {
         self.tell(TrackerEvent::Contradiction(Box::new(Contradiction { kind, known, told })));
     }
 
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
+    }
+
     /// Something could not be read, or is in doubt.
     pub(super) fn doubt(&mut self, now: Duration) {
         self.miss();
@@ -388,7 +384,6 @@ impl State {
             if let (Some(asset), Some(total), Some(available)) = (asset, total, available) {
                 let known = self.balances.get(&asset);
                 let (borrowed, interest) = known.map_or((None, None), |known| (known.borrowed, known.interest));
-                self.heard.insert(asset);
                 let balance = TrackedBalance { asset, total, available, borrowed, interest, seqnum };
                 self.set_balance(balance, How { received: Some(received), recovered: false });
             }
@@ -399,7 +394,6 @@ impl State {
     pub(super) fn balance_told(&mut self, told: BalanceState, received: u64) {
         self.number(told.seqnum, None);
         let BalanceState { asset, seqnum, total, available, borrowed, interest } = told;
-        self.heard.insert(asset);
         let balance = TrackedBalance { asset, total, available, borrowed, interest, seqnum };
         self.set_balance(balance, How { received: Some(received), recovered: false });
     }

@@ -402,6 +402,7 @@ impl World {
             Down::Answered(id, said) => self.state.answered(id, Ok(said.into()), self.now),
             Down::Acknowledged(id) => {
                 self.sent.remove(&id);
+                self.state.ids_are_sure = true;
                 self.state.sent(id, Sent::Acknowledged(id), self.now);
             }
         }
@@ -469,7 +470,7 @@ impl World {
             let there = self.exchange.orders.get(&entry.order.order_id);
             match entry.order.stage {
                 OrderStage::Unsent => assert!(there.is_none()),
-                OrderStage::Unknown => assert!(there.is_none() && self.state.ids_are_as_computed.is_none()),
+                OrderStage::Unknown => assert!(there.is_none() && !self.state.ids_are_sure),
                 stage => assert_eq!(Some(stage), there.map(|o| OrderStage::of(&o.status, o.cum_filled_qty.unwrap()))),
             }
         }

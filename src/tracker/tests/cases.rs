@@ -126,7 +126,7 @@ fn an_order_that_gets_another_id_is_known_under_it() {
         let order = &world.state.orders[&given].order;
         assert_eq!((order.stage, order.client_id.is_some()), (OrderStage::Open, true));
         assert_eq!(world.log.last().unwrap().order.stage, OrderStage::Open);
-        assert!(world.state.unsettled.is_empty() && world.state.ids_are_as_computed == Some(false));
+        assert!(world.state.unsettled.is_empty());
     }
 }
 
@@ -207,7 +207,7 @@ fn an_end_between_two_questions_of_a_repair_is_not_taken_for_an_old_one() {
 
 /// Sends an own order whose answer is lost, and which does not arrive.
 fn lose(world: &mut World) -> OrderId {
-    world.state.ids_are_as_computed = Some(true);
+    world.state.ids_are_sure = true;
     world.place(0);
     world.to_server.clear();
     let id = world.sent.pop_last().unwrap();
@@ -388,4 +388,24 @@ fn a_list_that_takes_too_long_is_not_waited_for() {
     // The answer comes, and is taken.
     world.settle();
     assert_eq!((world.log.len(), world.log[0].order.order_id.as_str()), (1, "brief"));
+}
+
+#[test]
+fn balances_that_are_asked_for_are_newer_than_the_messages_before() {
+    let mut world = live(vec![]);
+    for what in [Do::Drop, Do::Connect, Do::Deliver(1), Do::Deposit(0, 4), Do::Deliver(1)] {
+        world.act(&what);
+    }
+    // A fee, say, of which no message tells.
+    let btc = Asset::new("BTC").unwrap();
+    world.exchange.balances.insert(btc, (d(3), d(3)));
+    world.settle();
+    assert_eq!(world.state.balances()[&btc].total, d(3));
+    // Of a message that comes after nobody knows which is newer: the message is taken.
+    for what in [Do::Drop, Do::Connect, Do::Deliver(1), Do::Serve, Do::Rest, Do::RestArrives, Do::Deliver(1)] {
+        world.act(&what);
+    }
+    world.act(&Do::Deposit(0, 4));
+    world.settle();
+    assert_eq!(world.state.balances()[&btc].total, d(7));
 }
