@@ -370,13 +370,8 @@ fn closing_beside_placing_leaves_nobody_waiting() {
         let handle = tracker.handle();
         let (ended, has_ended) = std::sync::mpsc::channel();
         thread::spawn(move || {
-            let last = loop {
-                match handle.place(&order()) {
-                    Err(Error::Closed) => break,
-                    Ok(_) | Err(_) => {}
-                }
-            };
-            ended.send(last).unwrap();
+            while !matches!(handle.place(&order()), Err(Error::Closed)) {}
+            ended.send(()).unwrap();
         });
         thread::sleep(Duration::from_micros(round * 300));
         tracker.close();
@@ -429,6 +424,29 @@ fn stopping_leaves_nothing_open_and_says_what_it_cannot_close() {
     let stopped = tracker.stop(Duration::from_secs(4));
     assert!(!stopped.is_clean() && stopped.confirmed, "{stopped:?}");
     assert_eq!((stopped.open[0].order_id, stopped.error.is_some()), (id, true));
+}
+
+#[test]
+fn what_another_program_has_in_doubt_is_not_left_by_this_one() {
+    use bitmax::sandbox::Reply;
+    let sandbox = Sandbox::start().unwrap();
+    let theirs = sandbox.user().place(&OrderRequest::buy("BTC/USDT", "0.01").limit("10000")).unwrap();
+    let builder = client(&sandbox).stream().request_timeout(Duration::from_millis(100));
+    let tracker = builder.track(CASH).unwrap();
+    assert!(tracker.wait_live(PATIENCE));
+    // From here on the exchange does not know of any order.
+    for action in ["open-order", "order-status"] {
+        let refusal = Reply::new(200).body(r#"{"m":"error","code":100005,"reason":"X","info":"y"}"#);
+        sandbox.inject(Fault::Refuse(refusal).at(format!("req {action}")).always());
+    }
+    for path in ["order/open", "order/status", "order/hist/current"] {
+        let none = Reply::new(200).body(r#"{"code":0,"data":[]}"#);
+        sandbox.inject(Fault::Refuse(none).at(format!("GET */{path}")).always());
+    }
+    tracker.refresh();
+    wait_for("vanished", || tracker.order(theirs).filter(|order| order.stage == OrderStage::Unknown));
+    let stopped = tracker.stop(PATIENCE);
+    assert!(stopped.is_clean(), "{stopped:?}");
 }
 
 #[test]

@@ -258,19 +258,19 @@ impl State {
         let Some(order_id) = self.orders.values().find(of_this).map(|entry| entry.order.order_id) else {
             return Err(answer);
         };
-        let reply = answer.and_then(|answer| match answer {
-            Answer::Time(millis) => Ok(Reply::Time(millis)),
-            Answer::Balances(_) => Ok(Reply::Nothing),
+        let reply = answer.map(|answer| match answer {
+            Answer::Time(millis) => Reply::Time(millis),
+            Answer::Balances(_) => Reply::Nothing,
             Answer::Orders(rows) => match self.find(order_id, &rows) {
                 Found::Under(found) => {
                     if found != order_id {
                         self.rename(order_id, found);
                     }
                     self.shows(found, now);
-                    Ok(Reply::Nothing)
+                    Reply::Nothing
                 }
-                Found::Nowhere => Ok(Reply::Nothing),
-                Found::Perhaps => Ok(Reply::Unclear),
+                Found::Nowhere => Reply::Nothing,
+                Found::Perhaps => Reply::Unclear,
             },
         });
         if let Some(Entry { doubt: Doubt::Asking { began, inquiry, asked, wake }, .. }) = self.orders.get_mut(&order_id)

@@ -132,11 +132,11 @@ impl Repair {
     }
 
     /// The questions that are not waited for any longer.
-    fn overdue(&mut self, now: Duration) -> Vec<(QuestionId, Query)> {
-        match self.patience <= now {
-            true => self.waiting.extract_if(.., |_, query| query.is_dispensable()).collect(),
-            false => Vec::new(),
-        }
+    fn overdue(&mut self, now: Duration) -> BTreeMap<QuestionId, Query> {
+        let is_overdue = |(_, query): &(QuestionId, Query)| self.patience <= now && query.is_dispensable();
+        let (overdue, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(is_overdue);
+        self.waiting = waiting;
+        overdue
     }
 
     /// What is to be asked again now.
