@@ -293,7 +293,10 @@ fn a_row_that_may_be_the_order_in_doubt_proves_nothing() {
 fn what_a_message_has_settled_is_not_asked_for_again() {
     let mut world = live(vec![]);
     let lost = lose(&mut world);
-    world.act(&Do::Time(1));
+    for what in [Do::Time(1), Do::Rest, Do::RestArrives] {
+        world.act(&what);
+    }
+    assert_eq!(world.to_server.len(), 1, "its status is asked for");
     let told = world.exchange.place(lost, 0);
     world.state.order(told, 1);
     let lives = world.lives;
@@ -302,25 +305,33 @@ fn what_a_message_has_settled_is_not_asked_for_again() {
 }
 
 #[test]
-fn what_ended_before_the_start_is_not_told_by_a_history_that_reaches_further() {
-    let mut world = World::new();
-    for _ in 0..5 {
-        world.act(&Do::Place(0));
-        world.act(&Do::Cancel(0));
-    }
-    world.act(&Do::Time(86_400_000));
-    world.exchange.recent_from = world.exchange.time();
-    world.settle();
-    assert_eq!(world.log, []);
-    for _ in 0..3 {
-        world.act(&Do::Drop);
-        world.act(&Do::Place(0));
-        world.act(&Do::Cancel(0));
+fn what_ended_before_the_start_is_not_told_by_lists_that_reach_further() {
+    for by_history in [true, false] {
+        let mut world = World::new();
+        for _ in 0..5 {
+            world.act(&Do::Place(0));
+            world.act(&Do::Cancel(0));
+        }
+        world.act(&Do::Time(86_400_000));
+        world.exchange.recent_from = world.exchange.time();
         world.settle();
+        assert_eq!(world.log, []);
+        if !by_history {
+            world.exchange.recent_from = 0;
+            world.act(&Do::Drop);
+            world.settle();
+            assert_eq!(world.log, []);
+        }
+        for _ in 0..3 {
+            world.act(&Do::Drop);
+            world.act(&Do::Place(0));
+            world.act(&Do::Cancel(0));
+            world.settle();
+        }
+        assert!(world.log.iter().all(|t| t.recovered && t.order.stage == OrderStage::Canceled));
+        assert_eq!(world.log.len(), 3);
+        world.check();
     }
-    assert!(world.log.iter().all(|t| t.recovered && t.order.stage == OrderStage::Canceled));
-    assert_eq!(world.log.len(), 3);
-    world.check();
 }
 
 #[test]
