@@ -170,11 +170,12 @@ fn mend_faults(realtime: bool) {
 fn a_subscription_that_is_not_heard_is_asked_for_again() {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
-    let lost = sandbox.inject(Fault::LoseRequest.at(format!("sub depth:{SYMBOL}")).times(3));
+    // After the second silence it waits for five seconds.
+    let lost = sandbox.inject(Fault::LoseRequest.at(format!("sub depth:{SYMBOL}")).times(2));
     let stream = builder(&client).connect().unwrap();
     let mut book = stream.book(SYMBOL).unwrap();
     is_true(&client, &mut book);
-    assert_eq!(lost.hits(), 3);
+    assert_eq!(lost.hits(), 2);
 }
 
 #[test]

@@ -164,7 +164,7 @@ impl Drop for Driver {
 
 /// Why the tracker ends, where the exchange does not let it hear of the account any more.
 fn given_up(failed: &SubscriptionFailed) -> Option<CloseReason> {
-    let refusal = failed.refusal.clone()?;
+    let refusal = failed.refusal.clone().filter(|_| failed.retry_in.is_none())?;
     Some(CloseReason::GaveUp(Box::new(Error::Refused(Box::new(refusal)))))
 }
 
