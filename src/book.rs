@@ -74,6 +74,8 @@ pub struct OrderBook {
     sides: [Side; 2],
     /// Changes for the next snapshot, by sequence number.
     kept: VecDeque<Depth>,
+    /// The kept change at whose gap the last snapshot came to nothing.
+    stuck: Option<u64>,
 }
 
 /// Whether a book can be relied upon.
@@ -106,6 +108,15 @@ pub enum StaleReason {
         /// The best ask, in the quote asset.
         ask: Decimal,
     },
+    /// The changes are numbered anew: one is far behind the last.
+    Restarted {
+        /// The sequence number of the last.
+        last: u64,
+        /// The one that came.
+        found: u64,
+    },
+    /// A message that could not be read may have been a change.
+    Unreadable,
     /// A level that cannot be: price not above zero, size below zero, or a price that 64 bits of ticks do not
     /// hold beside the others.
     BadLevel(Level),
@@ -133,7 +144,8 @@ pub enum BookChange {
     Lost,
 }
 
-/// At most so many changes wait for a snapshot; the oldest make room. At 300 ms a change it is five minutes.
+/// At most so many changes wait for a snapshot; the oldest make room. At 300 ms a change it is five minutes. One that
+/// is further behind is no late one.
 const KEPT: usize = 1000;
 
 impl OrderBook {
@@ -155,6 +167,7 @@ impl OrderBook {
             scale: 0,
             sides: [false, true].map(|asks| Side::new(asks, levels.max(1))),
             kept: VecDeque::new(),
+            stuck: None,
         }
     }
 
@@ -189,7 +202,8 @@ impl OrderBook {
     #[cold]
     fn take(&mut self, depth: &Depth) -> BookChange {
         if self.is_live() && depth.seqnum <= self.seqnum {
-            BookChange::Outdated
+            let is_late = depth.kind.is_snapshot() || self.seqnum - depth.seqnum <= KEPT as u64;
+            if is_late { BookChange::Outdated } else { self.restarted(depth) }
         } else if depth.kind.is_snapshot() {
             self.build(depth)
         } else if self.is_next(depth) {
@@ -225,6 +239,7 @@ impl OrderBook {
     pub(crate) fn disconnected(&mut self) {
         self.lose(StaleReason::Disconnected);
         self.kept.clear();
+        self.stuck = None;
         self.realtime = None;
     }
 
@@ -311,7 +326,8 @@ impl OrderBook {
         self.is_live().then_some(Bbo { symbol: self.symbol, ts: self.ts, bid, ask })
     }
 
-    /// Takes a snapshot, then the kept changes that follow it. Those behind a gap are kept further.
+    /// Takes a snapshot, then the kept changes that follow it. Those behind a gap are kept further; where the next
+    /// snapshot comes to the same gap they are given up: what was missing then is in it, so that nothing leads to them.
     fn build(&mut self, snapshot: &Depth) -> BookChange {
         self.sides.iter_mut().for_each(Side::clear);
         self.scale = 0;
@@ -330,11 +346,19 @@ impl OrderBook {
             return BookChange::Lost;
         }
         while let Some(change) = self.kept.pop_front() {
+            if change.seqnum <= self.seqnum {
+                continue;
+            }
+            if !self.is_next(&change) && self.stuck.replace(change.seqnum) == Some(change.seqnum) {
+                self.kept.clear();
+                break;
+            }
             // One behind a gap is kept again.
             if self.take(&change) == BookChange::Lost {
                 return BookChange::Lost;
             }
         }
+        self.stuck = None;
         BookChange::Built
     }
 
@@ -374,6 +398,17 @@ impl OrderBook {
     fn gap(&mut self, change: &Depth) -> BookChange {
         self.keep(change);
         self.lose(StaleReason::Gap { expected: self.seqnum.saturating_add(1), found: change.seqnum })
+    }
+
+    /// A change so far behind is of another numbering. It is kept.
+    fn restarted(&mut self, change: &Depth) -> BookChange {
+        self.keep(change);
+        self.lose(StaleReason::Restarted { last: self.seqnum, found: change.seqnum })
+    }
+
+    /// What could not be read may have been a change.
+    pub(crate) fn unreadable(&mut self) {
+        self.lose(StaleReason::Unreadable);
     }
 
     /// Makes no claims any more.

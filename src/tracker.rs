@@ -77,7 +77,15 @@ impl StreamBuilder {
 /// figures and the number of the last step, and its [`Fill`] is the sum of the fills. An order that came and went in the gap
 /// has one such transition. What happens while the gap is being closed is kept until that is done, and comes after.
 ///
-/// Orders that had ended before the tracker began are not told.
+/// The list of orders that have ended is asked for by REST, the rest over the stream. While REST does not answer, for five
+/// seconds at most, the known orders are settled without it and the tracker is live. Orders that came and went in the gap
+/// are told when the list is there: as recovered, after orders with greater numbers.
+///
+/// Orders that had ended before the tracker began are not told, nor those that ended before it could learn when that was.
+/// An order of which the exchange says that it does not know it, though it had it, is told as
+/// [vanished](ContradictionKind::Vanished) and asked about for good.
+///
+/// Events wait until they are read, however many: a program that does not want them reads them and drops them.
 ///
 /// Balances come with the messages. A change of an asset that the exchange does not tell (a fee taken in a third
 /// asset, say) shows after the next reconnection or [`refresh`](TrackerHandle::refresh).

@@ -314,6 +314,40 @@ fn what_is_kept_is_bounded() {
     assert_eq!(book.apply(&change(u64::MAX)), Ok(BookChange::Outdated));
 }
 
+#[test]
+fn an_absurd_number_does_not_keep_the_book_from_coming_back() {
+    let mut book = live();
+    assert_eq!(book.apply(&change(1_000_000)), Ok(BookChange::Lost));
+    assert_eq!(book.apply(&change(6)), Ok(BookChange::Kept));
+    // It may be a gap that is larger than this snapshot knows.
+    assert_eq!(book.apply(&snapshot(5)), Ok(BookChange::Lost));
+    assert_eq!(book.apply(&snapshot(7)), Ok(BookChange::Built));
+    assert_eq!(book.seqnum(), Some(7));
+    assert_eq!(book.apply(&change(8)), Ok(BookChange::Updated));
+    assert_eq!(book.apply(&change(u64::MAX)), Ok(BookChange::Lost));
+}
+
+#[test]
+fn numbers_that_begin_anew_are_noticed() {
+    let mut book = new_book();
+    book.apply(&snapshot(5000)).unwrap();
+    assert_eq!(book.apply(&change(4000)), Ok(BookChange::Outdated));
+    assert_eq!(book.apply(&snapshot(1)), Ok(BookChange::Outdated));
+    assert_eq!(book.apply(&change(3)), Ok(BookChange::Lost));
+    assert_eq!(book.status(), BookStatus::Stale(StaleReason::Restarted { last: 5000, found: 3 }));
+    makes_no_claims(&book);
+    assert_eq!(book.apply(&change(4)), Ok(BookChange::Kept));
+    assert_eq!(book.apply(&snapshot(2)), Ok(BookChange::Built));
+    assert_eq!(book.seqnum(), Some(4));
+    // One far behind that comes from nowhere does no more harm than that.
+    let mut book = new_book();
+    book.apply(&snapshot(5000)).unwrap();
+    assert_eq!(book.apply(&change(1)), Ok(BookChange::Lost));
+    assert_eq!(book.apply(&change(5001)), Ok(BookChange::Kept));
+    assert_eq!(book.apply(&snapshot(5000)), Ok(BookChange::Built));
+    assert_eq!(book.seqnum(), Some(5001));
+}
+
 /// The depth messages of a recording, or none where it is missing.
 fn recorded(name: &str) -> Option<Vec<Value>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/recorded").join(name);
@@ -324,9 +358,9 @@ fn recorded(name: &str) -> Option<Vec<Value>> {
     Some(serde_json::from_str(&text).unwrap())
 }
 
-#[test]
-fn the_recorded_session_gives_the_reference_after_every_message() {
-    let Some(session) = recorded("session-spot-2021-04-17.json") else { return };
+/// Plays a session to books and to references, which are compared after every message. How many books, and how many
+/// times.
+fn compare_with_the_reference(session: &[Value]) -> (usize, usize) {
     let mut books: BTreeMap<_, (OrderBook, Reference, Vec<Depth>)> = BTreeMap::new();
     let mut compared = 0;
     for entry in session.iter().filter(|entry| entry["dir"] == "s2c") {
@@ -337,6 +371,8 @@ fn the_recorded_session_gives_the_reference_after_every_message() {
         let change = book.apply(&depth).unwrap();
         match depth.kind {
             DepthKind::Change if change == BookChange::Kept => early.push(depth),
+            // One that comes twice.
+            DepthKind::Change if change == BookChange::Outdated => assert!(book.seqnum() >= Some(depth.seqnum)),
             DepthKind::Change => {
                 assert_eq!(change, BookChange::Updated);
                 reference.set(&depth);
@@ -352,8 +388,23 @@ fn the_recorded_session_gives_the_reference_after_every_message() {
             compared += 1;
         }
     }
-    assert!(books.len() == 10 && books.values().all(|(book, ..)| book.is_live()));
-    assert!(compared > 250, "{compared}");
+    assert!(books.values().all(|(book, ..)| book.is_live()));
+    (books.len(), compared)
+}
+
+#[test]
+fn the_recorded_session_gives_the_reference_after_every_message() {
+    let Some(session) = recorded("session-spot-2021-04-17.json") else { return };
+    let (books, compared) = compare_with_the_reference(&session);
+    assert!(books == 10 && compared > 250, "{books} {compared}");
+}
+
+#[test]
+fn the_small_session_gives_the_reference_after_every_message() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/session-small.json");
+    let session: Vec<Value> = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let (books, compared) = compare_with_the_reference(&session);
+    assert!(books == 2 && compared >= 20, "{books} {compared}");
 }
 
 #[test]
@@ -499,6 +550,40 @@ proptest! {
         prop_assert_eq!(book.apply(&market.snapshot(lost + new.index(end + 1 - lost))), Ok(BookChange::Built));
         prop_assert_eq!(book.seqnum(), Some(end as u64));
         market.states[end].check(&book);
+    }
+
+    /// Changes with absurd numbers among the others: the book is lost at each, and live again after two snapshots that
+    /// were asked for since.
+    #[test]
+    fn absurd_numbers_do_not_last(
+        market in market(),
+        absurd in prop::collection::vec(prop::option::weighted(0.2, prop_oneof![1_000u64..2_000, Just(u64::MAX)]), 60),
+    ) {
+        let mut book = new_book();
+        book.apply(&market.snapshot(0)).unwrap();
+        let mut asked = 0;
+        for (at, change) in market.changes.iter().enumerate() {
+            if let Some(number) = absurd[at] {
+                let mut change = change.clone();
+                change.seqnum = number;
+                book.apply(&change).unwrap();
+                prop_assert!(!book.is_live());
+                asked = 0;
+            }
+            book.apply(change).unwrap();
+            if !book.is_live() {
+                asked += 1;
+                book.apply(&market.snapshot(at + 1)).unwrap();
+                prop_assert!(book.is_live() || asked < 2);
+            }
+            match book.seqnum() {
+                Some(seqnum) => {
+                    prop_assert_eq!(seqnum, at as u64 + 1);
+                    market.states[at + 1].check(&book);
+                }
+                None => makes_no_claims(&book),
+            }
+        }
     }
 
     /// A bounded book, and a copy of the top of one, show the best levels of the reference without a hole, or say that

@@ -170,11 +170,12 @@ fn mend_faults(realtime: bool) {
 fn a_subscription_that_is_not_heard_is_asked_for_again() {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
-    let lost = sandbox.inject(Fault::LoseRequest.at(format!("sub depth:{SYMBOL}")).times(3));
+    // After the second silence it waits for five seconds.
+    let lost = sandbox.inject(Fault::LoseRequest.at(format!("sub depth:{SYMBOL}")).times(2));
     let stream = builder(&client).connect().unwrap();
     let mut book = stream.book(SYMBOL).unwrap();
     is_true(&client, &mut book);
-    assert_eq!(lost.hits(), 3);
+    assert_eq!(lost.hits(), 2);
 }
 
 #[test]
@@ -366,4 +367,26 @@ fn a_copy_stands_still() {
     assert!(book.wait(PATIENCE).unwrap());
     assert_eq!((copy.seqnum(), copy.bids().collect::<Vec<_>>()), before);
     assert_ne!(book.top(3).seqnum(), copy.seqnum());
+}
+
+#[test]
+fn a_change_that_cannot_be_read_is_not_passed_over() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox);
+    let stream = builder(&client).connect().unwrap();
+    let (mut book, mut other) = (stream.book(SYMBOL).unwrap(), stream.book("ETH/USDT").unwrap());
+    live(&mut book);
+    live(&mut other);
+    let silent = sandbox.inject(Fault::LoseRequest.at("req depth-snapshot").always());
+    let says = |text: &str| sandbox.sessions().iter().for_each(|session| session.send_text(text));
+    let unreadable = |why| why == StaleReason::Unreadable;
+    says(&format!(r#"{{"m":"depth","symbol":"{SYMBOL}","data":{{"seqnum":"x"}}}}"#));
+    is_stale(&mut book, unreadable);
+    assert!(other.is_live());
+    // Whose change it was cannot be told.
+    says(r#"{"m":"depth","symbol":"#);
+    is_stale(&mut other, unreadable);
+    silent.remove();
+    is_true(&client, &mut book);
+    live(&mut other);
 }

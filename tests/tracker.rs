@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "support/tracker.rs"]
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -10,56 +13,9 @@ use std::time::{Duration, Instant};
 use bitmax::model::{AccountCategory, OrderStatus, Side};
 use bitmax::sandbox::{Break, Fault, Order, OrderRequest, ProductOptions, Sandbox, User, UserOptions};
 use bitmax::{
-    Client, Decimal, Error, Event, NewOrder, OrderId, OrderStage, Tracker, TrackerEvent, TrackerHandle, Transition,
+    Client, CloseReason, Decimal, Error, Event, NewOrder, OrderId, OrderStage, TrackerEvent, TrackerHandle, Transition,
 };
-
-const CASH: AccountCategory = AccountCategory::Cash;
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn client(sandbox: &Sandbox) -> Client {
-    Client::builder(sandbox.endpoint()).credentials(sandbox.credentials()).build().unwrap()
-}
-
-/// A tracker that loses no time between attempts.
-fn track(client: &Client) -> Tracker {
-    let builder = client.stream().backoff(Duration::from_millis(1), Duration::from_millis(20));
-    builder.attempt_budget(1_000_000, PATIENCE).track(CASH).unwrap()
-}
-
-fn live(sandbox: &Sandbox) -> Tracker {
-    let tracker = track(&client(sandbox));
-    assert!(tracker.wait_live(PATIENCE));
-    tracker
-}
-
-/// An order that rests.
-fn order() -> NewOrder {
-    NewOrder::limit("BTC/USDT", Side::Buy, "0.01", "10000").unwrap().into()
-}
-
-fn break_off(sandbox: &Sandbox) {
-    sandbox.sessions().iter().for_each(|session| session.break_off(Break::After(0)));
-}
-
-/// The next transition.
-fn transition(tracker: &Tracker) -> Transition {
-    loop {
-        if let TrackerEvent::Order(transition) = tracker.recv_timeout(PATIENCE).expect("an event in time") {
-            return *transition;
-        }
-    }
-}
-
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match look() {
-            Some(found) => return found,
-            None => assert!(Instant::now() < deadline, "{what}"),
-        }
-        thread::sleep(Duration::from_millis(2));
-    }
-}
+use support::{CASH, PATIENCE, break_off, client, live, order, track, transition, wait_for};
 
 fn stages(transitions: &[Transition]) -> Vec<(Option<OrderStage>, OrderStage, bool)> {
     transitions.iter().map(|t| (t.from, t.order.stage, t.recovered)).collect()
@@ -199,14 +155,20 @@ fn rest_answers_what_the_stream_does_not() {
     let user = sandbox.user();
     user.place(&OrderRequest::buy("BTC/USDT", "0.01").limit("10000")).unwrap();
     let refusal = || bitmax::sandbox::Reply::new(200).body(r#"{"m":"error","code":100005,"reason":"X","info":"y"}"#);
-    for action in ["open-order", "balance", "order-status"] {
+    let faults = ["open-order", "balance", "order-status"].map(|action| {
         // Without an id nobody knows what is refused, so that time runs out.
-        sandbox.inject(Fault::Refuse(refusal()).at(format!("req {action}")).always());
-    }
+        sandbox.inject(Fault::Refuse(refusal()).at(format!("req {action}")).always())
+    });
     let builder = client(&sandbox).stream().request_timeout(Duration::from_millis(100));
     let tracker = builder.track(CASH).unwrap();
     assert!(tracker.wait_live(PATIENCE));
     same(&tracker.handle(), user);
+    // Not asked in vain again.
+    for _ in 0..3 {
+        tracker.refresh();
+        assert!(tracker.wait_live(PATIENCE));
+    }
+    assert_eq!(faults.map(|fault| fault.hits()), [1, 1, 0]);
 }
 
 #[test]
@@ -284,67 +246,83 @@ fn a_repair_that_fails_is_told_and_tried_again() {
         match tracker.recv_timeout(PATIENCE).unwrap() {
             TrackerEvent::RepairFailed(failed) => {
                 assert_eq!(failed.asked, "recent orders");
-                assert!(!tracker.is_live());
                 failures += 1;
             }
-            TrackerEvent::Live { .. } => break,
+            TrackerEvent::Live { .. } if failures == 2 => break,
             _ => {}
         }
     }
-    assert_eq!(failures, 2);
 }
 
 #[test]
-fn stopping_leaves_nothing_open_and_says_what_it_cannot_close() {
+fn without_rest_orders_are_told_all_the_same() {
     let sandbox = Sandbox::start().unwrap();
+    quiet(&sandbox);
+    let (user, other) = (sandbox.user(), participant(&sandbox));
     let tracker = live(&sandbox);
-    for _ in 0..5 {
-        tracker.place(&order()).unwrap();
-    }
-    // One more is on its way.
-    let _late = tracker.place_later(&order()).unwrap();
-    // The stream fails to cancel, and loses its connection.
-    sandbox.inject(Fault::Cut.at("req cancel-all"));
-    let stopped = tracker.stop(PATIENCE);
-    assert!(stopped.is_clean(), "{stopped:?}");
+    let id = tracker.place(&NewOrder::limit("TST/USDT", Side::Buy, "10", "5").unwrap()).unwrap();
+    let _ = (transition(&tracker), transition(&tracker));
+    let refused = sandbox.inject(Fault::Refuse(bitmax::sandbox::Reply::new(403)).at("GET *").always());
+    let closed = sandbox.inject(Fault::Cut.at("UPGRADE *").always());
+    break_off(&sandbox);
+    wait_for("down", || (!tracker.is_live()).then_some(()));
+    other.place(&OrderRequest::sell("TST/USDT", "2").limit("5")).unwrap();
+    let brief = user.place(&OrderRequest::buy("TST/USDT", "1").limit("4")).unwrap();
+    user.cancel(brief).unwrap();
+    closed.remove();
+    let filled = transition(&tracker);
+    assert_eq!((filled.order.order_id, filled.order.cum_filled_qty, filled.recovered), (id, 2.into(), true));
+    assert!(tracker.wait_live(PATIENCE));
+    other.place(&OrderRequest::sell("TST/USDT", "3").limit("5")).unwrap();
+    let filled = transition(&tracker);
+    assert_eq!((filled.order.cum_filled_qty, filled.recovered), (5.into(), false));
+    // What came and went unheard is told when it can be known.
+    refused.remove();
+    let gone = transition(&tracker);
+    assert_eq!((gone.order.order_id, gone.order.stage, gone.recovered), (brief, OrderStage::Canceled, true));
+}
+
+#[test]
+fn a_tracker_that_may_not_hear_of_the_account_ends() {
+    let sandbox = Sandbox::start().unwrap();
+    let refusal = r#"{"m":"sub","ch":"order:cash","code":200015,"reason":"PERMISSION_DENIED"}"#;
+    sandbox.inject(Fault::Refuse(bitmax::sandbox::Reply::new(0).body(refusal)).at("sub order:*").always());
+    let tracker = track(&client(&sandbox));
+    assert!(!tracker.wait_live(Duration::MAX));
+    assert!(matches!(tracker.place(&order()), Err(Error::Closed)));
+    let events: Vec<TrackerEvent> = tracker.iter().collect();
+    let told =
+        |event: &TrackerEvent| matches!(event, TrackerEvent::Stream(e) if matches!(**e, Event::SubscriptionFailed(_)));
+    assert!(events.iter().any(told), "{events:?}");
+    let Some(TrackerEvent::Closed(CloseReason::GaveUp(why))) = events.last() else { panic!("{events:?}") };
+    assert!(matches!(&**why, Error::Refused(refusal) if refusal.code.value() == 200_015), "{why}");
     assert!(sandbox.user().open_orders(CASH).is_empty());
-    let last = tracker.iter().last().unwrap();
-    assert!(matches!(last, TrackerEvent::Closed(_)), "{last:?}");
-    assert!(tracker.place(&order()).is_err_and(|e| !e.may_have_executed()));
-
-    let tracker = live(&sandbox);
-    let id = tracker.place(&order()).unwrap();
-    for name in ["req cancel-all", "DELETE */order/all"] {
-        let reply = bitmax::sandbox::Reply::new(200).body(r#"{"code":510001,"reason":"SERVER_ERROR"}"#);
-        sandbox.inject(Fault::Refuse(reply).at(name).always());
-    }
-    let stopped = tracker.stop(Duration::from_millis(300));
-    assert!(!stopped.is_clean() && stopped.confirmed, "{stopped:?}");
-    assert_eq!((stopped.open[0].order_id, stopped.error.is_some()), (id, true));
 }
 
 #[test]
-fn a_guard_cancels_when_it_is_dropped() {
+fn a_refusal_that_passes_ends_nothing() {
     let sandbox = Sandbox::start().unwrap();
-    let user = sandbox.user();
-    let account = client(&sandbox).account(CASH).unwrap();
-    let tracker = live(&sandbox);
-    tracker.place(&order()).unwrap();
-    account.cancel_on_drop(PATIENCE).keep();
-    assert_eq!(user.open_orders(CASH).len(), 1);
-    let guarded = account.clone();
-    let panicked = thread::spawn(move || {
-        let _guard = guarded.cancel_on_drop(PATIENCE);
-        panic!("on purpose");
-    });
-    assert!(panicked.join().is_err());
-    assert!(user.open_orders(CASH).is_empty());
+    let refusal = r#"{"m":"sub","ch":"order:cash","code":510001,"reason":"SERVER_ERROR"}"#;
+    let once = sandbox.inject(Fault::Refuse(bitmax::sandbox::Reply::new(0).body(refusal)).at("sub order:*"));
+    let tracker = track(&client(&sandbox));
+    assert!(tracker.wait_live(PATIENCE));
+    assert_eq!(once.hits(), 1);
+}
 
-    account.place(&order()).unwrap();
-    drop(tracker.cancel_on_drop(PATIENCE));
-    assert!(user.open_orders(CASH).is_empty());
-    account.place(&order()).unwrap();
-    assert!(account.cancel_on_drop(PATIENCE).stop().is_clean());
+#[test]
+fn no_order_is_placed_that_would_not_be_heard_of() {
+    let sandbox = Sandbox::start().unwrap();
+    let silent = sandbox.inject(Fault::LoseRequest.at("sub order:*").always());
+    let tracker = track(&client(&sandbox));
+    wait_for("asked", || (silent.hits() > 0).then_some(()));
+    assert!(matches!(tracker.place(&order()), Err(Error::NotReady(_))));
+    assert_eq!(transition(&tracker).order.stage, OrderStage::Sending);
+    assert_eq!(transition(&tracker).order.stage, OrderStage::Unsent);
+    assert!(sandbox.user().order_changes(CASH).is_empty());
+    silent.remove();
+    break_off(&sandbox);
+    assert!(tracker.wait_live(PATIENCE));
+    tracker.place(&order()).unwrap();
 }
 
 /// A product that nobody trades but those who are told to.
@@ -526,7 +504,21 @@ fn survive(time: Duration, seed: u64) {
         settled(OrderStage::Unknown),
         settled(OrderStage::Unsent),
     );
+    told_once(&log);
     compare(&log, &journal[begin..], earlier);
+}
+
+/// What the exchange does not number is told once, too: no stage of these follows itself.
+fn told_once(log: &[Transition]) {
+    use OrderStage::{Rejected, Sending, Unknown, Unsent};
+    let mut last: BTreeMap<OrderId, OrderStage> = BTreeMap::new();
+    for transition in log {
+        let stage = transition.order.stage;
+        let before = last.insert(transition.order.order_id, stage);
+        let is_again = before == Some(stage) && matches!(stage, Sending | Unknown | Unsent | Rejected);
+        assert!(!is_again, "told twice: {transition:?}");
+        assert!(stage != Sending || before.is_none(), "sent twice: {transition:?}");
+    }
 }
 
 /// Every change is told once: by itself, or by the recovered transition that comes next.

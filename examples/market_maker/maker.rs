@@ -67,6 +67,8 @@ impl Maker {
         if !tracker.wait_live(TO_START) || !book.wait_live(TO_START)? {
             return Err("the market and the account could not be had in time".into());
         }
+        // What it has found at the start has traded before.
+        while !matches!(tracker.recv()?, TrackerEvent::Live { .. }) {}
         let now = tracker.snapshot();
         let mut maker = Self {
             symbol,

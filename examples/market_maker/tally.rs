@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use bitmax::model::Side;
-use bitmax::{AccountSnapshot, Asset, Decimal, OrderId, Symbol, Transition};
+use bitmax::{AccountSnapshot, Asset, Decimal, OrderId, Symbol, TrackedOrder, Transition};
 
 /// Something of an order has traded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,14 +50,16 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Begins with what there is.
+    /// Begins with what there is: what open orders have traded for so far is not counted.
     pub(crate) fn new(symbol: Symbol, now: &AccountSnapshot) -> Self {
         let start = balances(symbol, now);
+        let traded = |order: &TrackedOrder| order.cum_filled_qty * order.avg_px.unwrap_or_default();
+        let open = now.orders.iter().filter(|order| order.symbol == symbol);
         Self {
             symbol,
             start,
             have: start,
-            notionals: HashMap::new(),
+            notionals: open.map(|order| (order.order_id, traded(order))).collect(),
             bought: Traded::default(),
             sold: Traded::default(),
             fees: Decimal::ZERO,

@@ -26,5 +26,6 @@ pub use history::{OrderHistoryIter, OrderHistoryQuery, OrderHistoryV1Query, Rece
 pub use ledger::{Ledger, LedgerEntry};
 pub use market::{BarsIter, BarsQuery, Market};
 pub(crate) use retry::Details;
+pub(crate) use settle::RECENT_LOOKED_AT;
 pub(crate) use transport::Transport;
 pub use wallet::{Wallet, WalletQuery};

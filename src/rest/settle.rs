@@ -18,7 +18,7 @@ use crate::settle::{Inquiry, Next, Question, Reply, Settled, SettledCancel, Subj
 use crate::symbol::OrderId;
 
 /// How many recent orders are looked at.
-const RECENT: u32 = 1000;
+pub(crate) const RECENT_LOOKED_AT: u32 = 1000;
 
 /// Whether the exchange gives orders the ids that are computed beforehand, by its acknowledgements so far.
 #[derive(Debug, Default)]
@@ -51,6 +51,11 @@ impl Client {
         if let (Some(computed), Some(acknowledged)) = (computed, outcome.order_id()) {
             self.identities().id_rule.saw(computed, acknowledged);
         }
+    }
+
+    /// Whether the exchange is known to give orders the ids that are computed beforehand.
+    pub(crate) fn ids_are_sure(&self) -> bool {
+        self.identities().id_rule.holds()
     }
 }
 
@@ -134,13 +139,13 @@ impl Account {
         let mut inquiry = Inquiry::new(Subject::Order, time, window, left, error, seed());
         let sought = Sought { order, order_id, tail: tail(id.as_str()), from: time.saturating_sub(millis(window)) };
         let account = self.until(deadline);
-        let id_is_sure = || self.client.identities().id_rule.holds();
+        let id_is_sure = || self.client.ids_are_sure();
         let verdict = account.inquire(&mut inquiry, id_is_sure, |question| match question {
             Question::Time => Ok(Reply::Time(account.exchange_time()?)),
             Question::Status => Ok(shown(account.order(order_id)?)),
             Question::Open => sought.among(account.open_orders(Some(order.symbol))?),
             Question::Recent => {
-                let query = RecentOrdersQuery::new().n(RECENT).symbol(order.symbol);
+                let query = RecentOrdersQuery::new().n(RECENT_LOOKED_AT).symbol(order.symbol);
                 sought.among(account.recent_orders(&query)?)
             }
         });

@@ -1,9 +1,11 @@
 //! The tracker's thread: from the stream to the state, and from its questions to the exchange. What the stream cannot
 //! answer is asked by REST in a thread beside it, which ends with it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::event::TrackerEvent;
 use super::own::Sent;
@@ -12,11 +14,21 @@ use super::shared::{Shared, Waiting};
 use super::state::{Answer, Query, QuestionId};
 use crate::error::{DecodeError, Error, Phase, Result};
 use crate::model::{AccountKind, Balance, OrderAnswer, OrderState, Outcome, Rows};
-use crate::ws::{Arrival, CloseReason, Event, Stream, StreamAnswer, placed, rows};
+use crate::order_id::OrderSource;
+use crate::ws::{
+    Arrival, CloseReason, Event, Stream, StreamAnswer, StreamHandle, SubscriptionFailed, list, placed, rows,
+};
+
+/// How long the stream may take to answer a question before REST is asked.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct Driver {
     shared: Arc<Shared>,
     stream: Stream,
+    /// The same for questions.
+    asking: StreamHandle,
+    /// What the stream has left unanswered once: REST is asked at once.
+    silent: BTreeSet<&'static str>,
     rest: Rest,
     kind: AccountKind,
     reason: Option<CloseReason>,
@@ -27,7 +39,9 @@ impl Driver {
     pub(super) fn start(shared: Arc<Shared>, stream: Stream) -> Result<JoinHandle<()>> {
         let rest = Rest::start(&shared)?;
         let kind = shared.account.category().into();
-        let driver = Self { shared, stream, rest, kind, reason: None };
+        let handle = &shared.stream;
+        let asking = handle.with_request_timeout(handle.request_timeout().min(PATIENCE));
+        let driver = Self { shared, stream, asking, silent: BTreeSet::new(), rest, kind, reason: None };
         let thread = thread::Builder::new().name("bitmax-tracker".to_owned());
         thread.spawn(|| driver.run()).map_err(|e| Error::transport(Phase::Connect, e))
     }
@@ -72,6 +86,7 @@ impl Driver {
                 // It may have been about an order.
                 Event::Undecodable(_) => core.state.doubt(now),
                 Event::Closed(reason) => return self.reason = Some(reason),
+                Event::SubscriptionFailed(ref failed) => self.reason = given_up(failed),
                 _ => {}
             }
             core.tell(TrackerEvent::Stream(Box::new(event)));
@@ -80,8 +95,9 @@ impl Driver {
 
     /// Asks over the stream what can be asked there.
     fn ask(&mut self, id: QuestionId, query: Query) {
-        let (stream, account) = (&self.shared.stream, self.shared.account.category());
+        let (stream, account) = (&self.asking, self.shared.account.category());
         let token = match &query {
+            query if self.silent.contains(query.name()) => return self.rest.ask(id, query.clone()),
             Query::Open => stream.open_orders_in_place(account),
             Query::Status(ids) => stream.order_status_in_place(account, ids),
             Query::Balances => stream.balances_in_place(account),
@@ -98,8 +114,11 @@ impl Driver {
         let waiting = self.shared.lock().waiting.remove(&token);
         match waiting {
             None => log::debug!("an answer that nobody waits for"),
-            Some(Waiting::Order(id, waiter)) => {
+            Some(Waiting::Order(body, id, waiter)) => {
                 let answer = placed(answer);
+                if let Ok(answer) = &answer {
+                    self.shared.account.client.note_acknowledged(OrderSource::Stream, &body, &answer.info);
+                }
                 self.shared.act(|core, now| core.state.sent(id, sent(&answer), now));
                 if waiter.send(answer).is_err() {
                     log::trace!("nobody waits for the answer to order {id}");
@@ -107,13 +126,17 @@ impl Driver {
             }
             Some(Waiting::Question(id, query)) => {
                 let read = match query {
-                    Query::Balances => rows(answer).and_then(whole::<Balance>).map(Answer::Balances),
+                    // One alone says nothing of the others.
+                    Query::Balances => list(answer).and_then(whole::<Balance>).map(Answer::Balances),
                     _ => rows(answer).and_then(whole::<OrderState>).map(Answer::Orders),
                 };
                 match read {
                     // The stream does not answer this one: the other way is open.
                     Err(error @ (Error::Refused(_) | Error::Timeout(_) | Error::Decode(_))) => {
                         log::debug!("{} are asked for by REST: {error}", query.name());
+                        if matches!(error, Error::Timeout(_)) {
+                            self.silent.insert(query.name());
+                        }
                         self.rest.ask(id, query);
                     }
                     read => self.shared.act(|core, now| core.state.answered(id, read, now)),
@@ -129,27 +152,34 @@ impl Drop for Driver {
         let reason = self.reason.take().unwrap_or(CloseReason::Failed);
         self.shared.act(|core, now| {
             for waiting in std::mem::take(&mut core.waiting).into_values() {
-                if let Waiting::Order(id, _) = waiting {
+                if let Waiting::Order(_, id, _) = waiting {
                     core.state.sent(id, Sent::Lost, now);
                 }
             }
             core.state.disconnected();
-        });
-        self.shared.act(|core, _| {
-            core.tell(TrackerEvent::Closed(reason));
-            core.tell = None;
+            core.end(TrackerEvent::Closed(reason));
         });
     }
+}
+
+/// Why the tracker ends, where the exchange does not let it hear of the account any more.
+fn given_up(failed: &SubscriptionFailed) -> Option<CloseReason> {
+    let refusal = failed.refusal.clone().filter(|_| failed.retry_in.is_none())?;
+    Some(CloseReason::GaveUp(Box::new(Error::Refused(Box::new(refusal)))))
 }
 
 /// What the answer to an order means for it.
 fn sent(answer: &Result<OrderAnswer<Outcome>>) -> Sent {
     match answer {
         Ok(answer) => answer.info.order_id().map_or(Sent::Lost, Sent::Acknowledged),
-        Err(Error::Refused(refusal)) if !refusal.code.is_server_failure() => Sent::Refused(refusal.clone()),
-        Err(error) if error.may_have_executed() => Sent::Lost,
-        Err(_) => Sent::Unsent,
+        Err(Error::Refused(refusal)) if !refusal.is_in_doubt() => Sent::Refused(refusal.clone()),
+        Err(error) => failed(error),
     }
+}
+
+/// What an error in sending an order means for it.
+pub(super) fn failed(error: &Error) -> Sent {
+    if error.may_have_executed() { Sent::Lost } else { Sent::Unsent }
 }
 
 /// All rows, where each could be read: one that cannot might be the one that matters.

@@ -18,7 +18,9 @@ pub enum TrackerEvent {
     Order(Box<Transition>),
     /// A balance changed.
     Balance(Box<BalanceChange>),
-    /// Orders and balances are what the exchange has, and everything that was missed has been told before this.
+    /// Orders and balances are what the exchange has, and everything that was missed has been told before this; but for
+    /// orders that came and went unheard, where the list of those could not be had
+    /// ([`RepairFailed`](Self::RepairFailed)): they follow when it can, before another of these.
     #[non_exhaustive]
     Live {
         /// How many transitions before this one were recovered.
@@ -27,7 +29,8 @@ pub enum TrackerEvent {
     /// The exchange contradicts what it said before. Nothing is hidden: where it has the later word the order follows
     /// it, and a transition comes next.
     Contradiction(Box<Contradiction>),
-    /// The exchange could not be asked for what was missed; it is asked again.
+    /// The exchange could not be asked for what was missed; it is asked again. Without the lists of ended orders, which
+    /// only REST has, the tracker is live all the same.
     RepairFailed(Box<RepairFailed>),
     /// What the tracker's stream tells beside orders and balances: that it is connected, or not any more, and what it
     /// could not read. [`Event::Disconnected`] means that from here on nothing is claimed until [`Live`](Self::Live).

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::driver::failed;
 use super::event::TrackedBalance;
 use super::order::TrackedOrder;
-use super::own::{Draft, Sent};
-use super::shared::{Shared, Waiting};
+use super::own::Draft;
+use super::shared::{Shared, Waiting, after};
 use crate::error::{Error, InvalidInput, Result};
 use crate::model::{AccountCategory, CancelAllAck, OrderAnswer, Outcome};
 use crate::order::{CancelOrder, NewOrder};
@@ -52,7 +53,7 @@ impl TrackerHandle {
 
     /// Waits until the tracker is live, no longer than that; whether it is.
     pub fn wait_live(&self, timeout: Duration) -> bool {
-        self.shared.wait_until(Instant::now() + timeout, |core| core.state.is_live())
+        self.shared.wait_until(after(timeout), |core| core.state.is_live())
     }
 
     /// The orders that have not ended, by id: those that are open, and those on their way or in doubt.
@@ -89,7 +90,7 @@ impl TrackerHandle {
             live: core.state.is_live(),
             orders: orders.filter(|order| !order.stage.is_ended()).cloned().collect(),
             balances: core.state.balances().values().copied().collect(),
-            seqnum: core.state.newest(),
+            seqnum: core.state.newest,
         }
     }
 
@@ -104,17 +105,23 @@ impl TrackerHandle {
     /// An order whose answer is lost ([`may_have_executed`](Error::may_have_executed)) is asked about until it is
     /// settled; a transition tells what became of it.
     ///
+    /// Where the stream is to [wait when limited](crate::StreamBuilder::wait_when_limited) this waits too. Each attempt is an
+    /// order with an id of its own; the transitions tell those as [`Unsent`](super::OrderStage::Unsent) that the limit kept
+    /// back.
+    ///
     /// # Errors
     /// [`Error::InvalidInput`] for an order that does not meet the [rules](crate::Account::load_rules), if they were
-    /// loaded, and naming `id` for one of fewer than nine letters or digits or one that was used before, `userUID` where
-    /// the exchange tells none: the id cannot be computed; [`Error::NotReady`] also when the tracker is being
-    /// [stopped](Self::stop). Otherwise as all requests of a [`StreamHandle`](crate::StreamHandle).
+    /// loaded, and naming `id` for one of fewer than nine letters or digits, or whose last nine another order of the same
+    /// millisecond has (what was used at another time the exchange alone may refuse), `userUID` where the exchange tells
+    /// none: the id cannot be computed; [`Error::NotReady`] also before the account's messages come, for what would
+    /// become of the order could not be heard, and when the tracker is being [stopped](Self::stop); [`Error::Closed`]
+    /// when it has ended. Otherwise as all requests of a [`StreamHandle`](crate::StreamHandle).
     pub fn place(&self, order: &impl AsRef<NewOrder>) -> Result<OrderId> {
-        self.place_later(order)?.wait()
+        self.shared.stream.patiently(|| self.place_later(order)?.wait())
     }
 
     /// Places an order over the stream; the answer can be waited for later, or not at all: transitions tell what
-    /// becomes of it.
+    /// becomes of it. It does not wait when limited.
     ///
     /// # Errors
     /// As [`place`](Self::place).
@@ -143,6 +150,9 @@ impl TrackerHandle {
         };
         let (waiter, answer) = mpsc::channel();
         self.shared.act(|core, now| {
+            if core.is_over() {
+                return Err(Error::Closed);
+            }
             if core.is_stopping {
                 return Err(Error::NotReady("the tracker is stopping"));
             }
@@ -150,9 +160,12 @@ impl TrackerHandle {
                 return Err(InvalidInput::new("id", "was used before").into());
             }
             // Nobody else can hear the answer before it is written down who waits for it.
-            let token =
-                stream.place_in_place(category, &body).inspect_err(|_| core.state.sent(order_id, Sent::Unsent, now))?;
-            core.waiting.insert(token, Waiting::Order(order_id, waiter));
+            let sent = match core.state.is_subscribed() {
+                true => stream.place_in_place(category, &body),
+                false => Err(Error::NotReady("not subscribed to the account's orders")),
+            };
+            let token = sent.inspect_err(|error| core.state.sent(order_id, failed(error), now))?;
+            core.waiting.insert(token, Waiting::Order(Box::new(body), order_id, waiter));
             Ok(())
         })?;
         Ok(Placing { order_id, answer })

@@ -190,7 +190,8 @@ pub struct Transition {
 }
 
 /// What has traded of an order from one transition to the next: one fill, or several where the transition is
-/// [recovered](Transition::recovered).
+/// [recovered](Transition::recovered). Of an order that was open before the tracker began ([`from`](Transition::from) is
+/// none), it is all that had traded before that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fill {

@@ -8,15 +8,18 @@ use super::event::ContradictionKind;
 use super::order::{OrderStage, TrackedOrder};
 use super::state::{Answer, Entry, Query, QuestionId, State};
 use crate::error::{Error, Refusal};
-use crate::model::{OrderType, Side};
+use crate::model::{OrderState, OrderType, Side};
 use crate::order_id::{ClientOrderId, tail};
 use crate::settle::{Inquiry, Next, Question, Reply, Subject, Verdict};
 use crate::symbol::{OrderId, Symbol};
 
 /// How long the matching engine may take to speak of an order that was acknowledged.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long an order is asked about; what shows later is told all the same.
-const LONG_ENOUGH: Duration = Duration::from_secs(600);
+/// How long an order is asked about without a pause.
+const AT_FIRST: Duration = Duration::from_secs(600);
+/// From then on it is asked about now and then: the pause, and how long at a time.
+const NOW_AND_THEN: Duration = Duration::from_secs(60);
+const AT_A_TIME: Duration = Duration::from_secs(20);
 
 /// An order that is about to be sent.
 #[derive(Debug, Clone)]
@@ -50,21 +53,60 @@ pub(super) enum Sent {
 pub(super) struct Own {
     client_id: ClientOrderId,
     time: u64,
-    inquiry: Doubt,
+    /// Whether the exchange has acknowledged it, so that its id is the exchange's, and that it does not show says nothing.
+    is_acknowledged: bool,
 }
 
-#[derive(Debug)]
-enum Doubt {
-    /// None, or it is over.
+/// How far asking about an order has come.
+#[derive(Debug, Default)]
+pub(super) enum Doubt {
+    /// There is none.
+    #[default]
     None,
-    /// The exchange is asked from then on, if it has not spoken.
-    From(Duration),
+    /// The exchange is asked from then on, for so long, if it has not spoken.
+    From(Duration, Duration),
     Asking {
         began: Duration,
         inquiry: Box<Inquiry>,
         asked: Option<(QuestionId, Question, Duration)>,
         wake: Duration,
     },
+}
+
+impl Doubt {
+    /// The exchange is asked from then on.
+    pub(super) fn from(at: Duration) -> Self {
+        Self::From(at, AT_FIRST)
+    }
+
+    /// Asking has come to no end yet.
+    fn later(now: Duration) -> Self {
+        Self::From(now + NOW_AND_THEN, AT_A_TIME)
+    }
+}
+
+/// Where an order in doubt is.
+enum Found {
+    Nowhere,
+    Under(OrderId),
+    /// A row may be it, and does not tell.
+    Perhaps,
+}
+
+/// Whether a row whose id ends as the order's does is the order: of the same product, side and quantity, and not from
+/// before it was sent (UTC milliseconds), for client ids can be used again. `None` where the row does not tell.
+fn is_like(row: &OrderState, order: &TrackedOrder, since: u64) -> Option<bool> {
+    let time = row.create_time.or(Some(row.ts).filter(|ts| *ts > 0));
+    let alike = [
+        Some(row.symbol == order.symbol),
+        row.side.as_ref().map(|side| Some(side) == order.side.as_ref()),
+        row.order_qty.map(|quantity| Some(quantity) == order.order_qty),
+        time.map(|time| time >= since),
+    ];
+    match alike.contains(&Some(false)) {
+        true => Some(false),
+        false => alike.iter().all(Option::is_some).then_some(true),
+    }
 }
 
 impl State {
@@ -84,7 +126,7 @@ impl State {
             stage: OrderStage::Sending,
             ..TrackedOrder::new(id, draft.symbol)
         };
-        let own = Own { client_id: draft.client_id, time: draft.time, inquiry: Doubt::None };
+        let own = Own { client_id: draft.client_id, time: draft.time, is_acknowledged: false };
         self.insert_own(order, own);
         true
     }
@@ -95,15 +137,20 @@ impl State {
             Sent::Acknowledged(acknowledged) => self.acknowledged(id, acknowledged),
             _ => id,
         };
-        let Some(Entry { order, own: Some(own), .. }) = self.orders.get_mut(&id) else { return };
+        let Some(Entry { order, own: Some(own), doubt, .. }) = self.orders.get_mut(&id) else { return };
         let has_spoken = order.seqnum.is_some();
         match sent {
-            Sent::Acknowledged(_) if !has_spoken => own.inquiry = Doubt::From(now + PATIENCE),
-            Sent::Lost if !has_spoken => {
-                own.inquiry = Doubt::From(now);
+            Sent::Acknowledged(_) => {
+                own.is_acknowledged = true;
+                if !has_spoken {
+                    *doubt = Doubt::from(now + PATIENCE);
+                }
+            }
+            Sent::Lost if has_spoken => {}
+            Sent::Lost => {
+                *doubt = Doubt::from(now);
                 self.set_stage(id, OrderStage::Unknown, None);
             }
-            Sent::Acknowledged(_) | Sent::Lost => {}
             Sent::Refused(_) | Sent::Unsent if has_spoken => {
                 let known = Some(order.clone());
                 self.contradict(ContradictionKind::RefusedButThere, known, None);
@@ -115,34 +162,32 @@ impl State {
 
     /// An order was acknowledged, which tells its id.
     fn acknowledged(&mut self, id: OrderId, acknowledged: OrderId) -> OrderId {
-        let as_computed = id == acknowledged;
-        self.ids_are_as_computed = Some(as_computed && self.ids_are_as_computed != Some(false));
-        if as_computed {
-            return id;
+        if id != acknowledged {
+            self.rename(id, acknowledged);
         }
-        log::warn!("the exchange's id of an order is {acknowledged}, not {id}");
-        self.rename(id, acknowledged);
         acknowledged
     }
 
     /// Messages, answers and time decide when to look at the orders that are in doubt.
     pub(super) fn inquire(&mut self, now: Duration) {
-        let is_sure = self.ids_are_as_computed == Some(true);
-        let (window, seed) = (self.window, self.seed);
+        let (window, seed, ids_are_sure) = (self.window, self.seed, self.ids_are_sure);
         for id in self.unsettled.iter().copied().collect::<Vec<_>>() {
-            let Some(Entry { own: Some(own), .. }) = self.orders.get_mut(&id) else { continue };
-            if let Doubt::From(at) = own.inquiry
+            let Some(Entry { order, own, doubt, .. }) = self.orders.get_mut(&id) else { continue };
+            // It is the exchange's own.
+            let is_known = own.as_ref().is_none_or(|own| own.is_acknowledged) || order.seqnum.is_some();
+            if let Doubt::From(at, long) = *doubt
                 && at <= now
             {
-                let error = Error::ConnectionLost;
-                let inquiry = Inquiry::new(Subject::Order, own.time, window, LONG_ENOUGH, error, seed ^ own.time);
-                own.inquiry = Doubt::Asking { began: now, inquiry: Box::new(inquiry), asked: None, wake: now };
+                let subject = if is_known { Subject::Cancel } else { Subject::Order };
+                let time = own.as_ref().map_or(0, |own| own.time);
+                let inquiry = Inquiry::new(subject, time, window, long, Error::ConnectionLost, seed ^ time);
+                *doubt = Doubt::Asking { began: now, inquiry: Box::new(inquiry), asked: None, wake: now };
             }
-            let Doubt::Asking { began, inquiry, asked: None, wake } = &mut own.inquiry else { continue };
+            let Doubt::Asking { began, inquiry, asked: None, wake } = doubt else { continue };
             if *wake > now {
                 continue;
             }
-            match inquiry.next(now.saturating_sub(*began), is_sure) {
+            match inquiry.next(now.saturating_sub(*began), is_known || ids_are_sure) {
                 Next::Wait(until) => *wake = *began + until,
                 Next::Ask(question) => {
                     let query = match question {
@@ -154,33 +199,50 @@ impl State {
                     let asked = self.ask(query);
                     self.asked(id, asked, question, now);
                 }
+                Next::End(Verdict::Absent) if !is_known => self.set_stage(id, OrderStage::Unsent, None),
                 Next::End(Verdict::Absent) => {
-                    own.inquiry = Doubt::None;
-                    self.set_stage(id, OrderStage::Unsent, None);
+                    *doubt = Doubt::later(now);
+                    self.vanished(id);
                 }
-                Next::End(Verdict::Found(_) | Verdict::Unknown) => own.inquiry = Doubt::None,
+                Next::End(Verdict::Found(_) | Verdict::Unknown) => *doubt = Doubt::later(now),
             }
         }
     }
 
+    /// The exchange has had an order, and does not know it.
+    fn vanished(&mut self, id: OrderId) {
+        let known = self.orders.get(&id).map(|entry| entry.order.clone());
+        if known.as_ref().is_some_and(|order| order.stage != OrderStage::Unknown) {
+            self.contradict(ContradictionKind::Vanished, known, None);
+            self.set_stage(id, OrderStage::Unknown, None);
+        }
+    }
+
+    /// An order that was open is neither open nor ended: it is asked about.
+    pub(super) fn lost_sight_of(&mut self, id: OrderId, now: Duration) {
+        self.vanished(id);
+        if let Some(entry) = self.orders.get_mut(&id) {
+            entry.doubt = Doubt::from(now);
+        }
+    }
+
     fn asked(&mut self, id: OrderId, question: QuestionId, what: Question, now: Duration) {
-        if let Some(Entry { own: Some(Own { inquiry: Doubt::Asking { asked, .. }, .. }), .. }) =
-            self.orders.get_mut(&id)
-        {
+        if let Some(Entry { doubt: Doubt::Asking { asked, .. }, .. }) = self.orders.get_mut(&id) {
             *asked = Some((question, what, now));
         }
     }
 
     /// When [`inquire`](Self::inquire) is due.
     pub(super) fn own_deadline(&self) -> Option<Duration> {
-        let owns = self.unsettled.iter().filter_map(|id| self.orders.get(id)?.own.as_ref());
-        owns.filter_map(|own| match &own.inquiry {
-            Doubt::None => None,
-            Doubt::From(at) => Some(*at),
-            Doubt::Asking { asked: Some(_), .. } => None,
-            Doubt::Asking { wake, .. } => Some(*wake),
-        })
-        .min()
+        let in_doubt = self.unsettled.iter().filter_map(|id| self.orders.get(id));
+        in_doubt
+            .filter_map(|entry| match &entry.doubt {
+                Doubt::None => None,
+                Doubt::From(at, _) => Some(*at),
+                Doubt::Asking { asked: Some(_), .. } => None,
+                Doubt::Asking { wake, .. } => Some(*wake),
+            })
+            .min()
     }
 
     /// The answer to a question about an order in doubt, if it is one: `Err` gives it back. An order that shows is
@@ -191,39 +253,66 @@ impl State {
         answer: Result<Answer, Error>,
         now: Duration,
     ) -> Result<(), Result<Answer, Error>> {
-        let of_this = |entry: &&mut Entry| matches!(&entry.own, Some(Own { inquiry: Doubt::Asking { asked: Some((asked, ..)), .. }, .. }) if *asked == id);
-        let Some(entry) = self.orders.values_mut().find(of_this) else { return Err(answer) };
-        let order_id = entry.order.order_id;
-        let Some(Own { client_id, inquiry: Doubt::Asking { began, inquiry, asked, wake }, .. }) = &mut entry.own else {
+        let of_this =
+            |entry: &&Entry| matches!(&entry.doubt, Doubt::Asking { asked: Some((asked, ..)), .. } if *asked == id);
+        let Some(order_id) = self.orders.values().find(of_this).map(|entry| entry.order.order_id) else {
             return Err(answer);
         };
-        let Some((_, question, at)) = asked.take() else { return Err(answer) };
-        *wake = now;
-        let mut found = None;
-        let reply = match answer {
-            Ok(Answer::Time(millis)) => Ok(Reply::Time(millis)),
-            Ok(Answer::Orders(rows)) => {
-                let tail = tail(client_id.as_str());
-                found =
-                    rows.iter().map(|row| row.order_id).find(|row| *row == order_id || row.as_str().ends_with(tail));
-                Ok(Reply::Nothing)
-            }
-            Ok(Answer::Balances(_)) => Ok(Reply::Nothing),
-            Err(error) => Err(error),
-        };
-        match found {
-            Some(found) => {
-                *wake = now + PATIENCE;
-                if found != order_id {
-                    self.rename(order_id, found);
+        let reply = answer.map(|answer| match answer {
+            Answer::Time(millis) => Reply::Time(millis),
+            Answer::Balances(_) => Reply::Nothing,
+            Answer::Orders(rows) => match self.find(order_id, &rows) {
+                Found::Under(found) => {
+                    if found != order_id {
+                        self.rename(order_id, found);
+                    }
+                    self.shows(found, now);
+                    Reply::Nothing
                 }
-                self.refresh(now);
-            }
-            None => inquiry.heard(question, at.saturating_sub(*began), now.saturating_sub(*began), reply),
+                Found::Nowhere => Reply::Nothing,
+                Found::Perhaps => Reply::Unclear,
+            },
+        });
+        if let Some(Entry { doubt: Doubt::Asking { began, inquiry, asked, wake }, .. }) = self.orders.get_mut(&order_id)
+            && let Some((_, question, at)) = asked.take()
+        {
+            *wake = now;
+            inquiry.heard(question, at.saturating_sub(*began), now.saturating_sub(*began), reply);
         }
         if self.is_live() {
             self.inquire(now);
         }
         Ok(())
+    }
+
+    /// An order in doubt among rows: under its id, or else the one that is like it, where its id was only computed.
+    fn find(&self, id: OrderId, rows: &[OrderState]) -> Found {
+        let Some(Entry { order, own, .. }) = self.orders.get(&id) else { return Found::Nowhere };
+        if rows.iter().any(|row| row.order_id == id) {
+            return Found::Under(id);
+        }
+        let Some(own) = own.as_ref().filter(|own| !own.is_acknowledged && order.seqnum.is_none()) else {
+            return Found::Nowhere;
+        };
+        let since = own.time.saturating_sub(u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX));
+        let is_own = |row: &&OrderState| self.orders.get(&row.order_id).is_some_and(|known| known.own.is_some());
+        let ends_alike = |row: &&OrderState| row.order_id.as_str().ends_with(tail(own.client_id.as_str()));
+        let mut found = Found::Nowhere;
+        for row in rows.iter().filter(ends_alike).filter(|row| !is_own(row)) {
+            match is_like(row, order, since) {
+                Some(true) => return Found::Under(row.order_id),
+                Some(false) => {}
+                None => found = Found::Perhaps,
+            }
+        }
+        found
+    }
+
+    /// An order in doubt is there.
+    fn shows(&mut self, id: OrderId, now: Duration) {
+        if let Some(Entry { doubt: Doubt::Asking { asked, wake, .. }, .. }) = self.orders.get_mut(&id) {
+            (*asked, *wake) = (None, now + PATIENCE);
+        }
+        self.refresh(now);
     }
 }

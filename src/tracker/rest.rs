@@ -9,11 +9,8 @@ use super::shared::Shared;
 use super::state::{Answer, Query, QuestionId};
 use crate::error::{Error, Phase, Result};
 use crate::model::{HistoryOrder, Order, OrderState, Rows};
-use crate::rest::{Account, BalanceQuery, OrderHistoryQuery, RecentOrdersQuery};
+use crate::rest::{Account, BalanceQuery, OrderHistoryQuery, RECENT_LOOKED_AT, RecentOrdersQuery};
 use crate::ws::StreamHandle;
-
-/// How many recent orders are looked at.
-const RECENT: u32 = 1000;
 
 /// The way to the thread, which ends when this is dropped: a call that is under way then is not waited for.
 #[derive(Debug)]
@@ -65,7 +62,7 @@ fn ask(account: &Account, query: &Query, ends_to: u64) -> Result<Answer> {
     Ok(match query {
         Query::Open => orders(whole(account.open_orders(None)?)?),
         Query::Recent => {
-            let rows: Rows<Order> = account.recent_orders(&RecentOrdersQuery::new().n(RECENT))?;
+            let rows: Rows<Order> = account.recent_orders(&RecentOrdersQuery::new().n(RECENT_LOOKED_AT))?;
             // One that cannot be read matters only if it can be news.
             let is_old = |row: &crate::model::Unreadable| row.number("seqNum").is_some_and(|number| number <= ends_to);
             match ends_to == 0 || rows.unreadable().iter().all(is_old) {

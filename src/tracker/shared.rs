@@ -9,9 +9,18 @@ use super::event::TrackerEvent;
 use super::state::{Output, Query, QuestionId, State};
 use crate::error::Result;
 use crate::model::{OrderAnswer, Outcome};
+use crate::order::OrderBody;
 use crate::rest::Account;
 use crate::symbol::OrderId;
 use crate::ws::{StreamHandle, Token};
+
+/// The longest wait, for who asks for a longer one.
+const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The time after so long.
+pub(super) fn after(wait: Duration) -> Instant {
+    Instant::now() + wait.min(A_YEAR)
+}
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -27,7 +36,7 @@ pub(super) struct Shared {
 pub(super) struct Core {
     pub(super) state: State,
     /// None after the last event.
-    pub(super) tell: Option<mpsc::Sender<TrackerEvent>>,
+    tell: Option<mpsc::Sender<TrackerEvent>>,
     /// Questions that are to be asked.
     pub(super) questions: Vec<(QuestionId, Query)>,
     /// Who waits for the answers of requests over the stream.
@@ -39,7 +48,8 @@ pub(super) struct Core {
 #[derive(Debug)]
 pub(super) enum Waiting {
     Question(QuestionId, Query),
-    Order(OrderId, mpsc::Sender<Result<OrderAnswer<Outcome>>>),
+    /// For the answer to an order.
+    Order(Box<OrderBody>, OrderId, mpsc::Sender<Result<OrderAnswer<Outcome>>>),
 }
 
 impl Shared {
@@ -60,6 +70,7 @@ impl Shared {
     /// Does something to the state, and tells what comes of it before anybody else can do something.
     pub(super) fn act<T>(&self, act: impl FnOnce(&mut Core, Duration) -> T) -> T {
         let mut core = self.lock();
+        core.state.ids_are_sure = self.account.client.ids_are_sure();
         let result = act(&mut core, self.now());
         core.drain();
         drop(core);
@@ -83,6 +94,13 @@ impl Shared {
 }
 
 impl Core {
+    /// Tells the last event. Whoever acts after this finds that it is over.
+    pub(super) fn end(&mut self, last: TrackerEvent) {
+        self.drain();
+        self.tell(last);
+        self.tell = None;
+    }
+
     /// Whether the last event was told.
     pub(super) fn is_over(&self) -> bool {
         self.tell.is_none()

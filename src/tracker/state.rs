@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::event::{BalanceChange, Contradiction, ContradictionKind, TrackedBalance, TrackerEvent};
 use super::order::{Fill, OrderStage, TrackedOrder, Transition};
-use super::own::Own;
+use super::own::{Doubt, Own};
 use super::repair::{Held, Repair};
 use crate::error::{Error, Refusal};
 use crate::model::{Balance, BalanceState, OrderState};
@@ -49,6 +49,11 @@ pub(super) enum Query {
 }
 
 impl Query {
+    /// Whether a repair goes on without an answer: only REST has it.
+    pub(super) fn is_dispensable(&self) -> bool {
+        matches!(self, Self::Recent | Self::History { .. } | Self::Time)
+    }
+
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Open => "open orders",
@@ -85,6 +90,24 @@ pub(super) enum Phase {
     Live,
 }
 
+/// The list of ended orders, where it could not be had: the tracker is live without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owed {
+    None,
+    /// It is asked for then.
+    From(Duration),
+    Asked(QuestionId),
+}
+
+impl Owed {
+    fn due(self) -> Option<Duration> {
+        match self {
+            Self::From(at) => Some(at),
+            Self::None | Self::Asked(_) => None,
+        }
+    }
+}
+
 /// An order, and how it is known.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -93,6 +116,8 @@ pub(super) struct Entry {
     asked: bool,
     /// Where this program has sent it.
     pub(super) own: Option<Own>,
+    /// Whether it is being asked about.
+    pub(super) doubt: Doubt,
 }
 
 #[derive(Debug)]
@@ -102,8 +127,10 @@ pub(super) struct State {
     ended: VecDeque<OrderId>,
     balances: BTreeMap<Asset, TrackedBalance>,
     pub(super) phase: Phase,
-    /// Whether the first repair is over.
+    /// Whether it is known which orders had ended before the tracker began.
     pub(super) begun: bool,
+    /// When that was, by the exchange's clock, UTC milliseconds.
+    pub(super) start: Option<u64>,
     /// The greatest sequence number of a message.
     frontier: u64,
     /// The greatest sequence number of all.
@@ -116,16 +143,20 @@ pub(super) struct State {
     pub(super) listed_to: u64,
     /// The latest time that the exchange has told of an order, UTC milliseconds.
     pub(super) latest: u64,
-    /// Balances told by messages since the last repair began: they are at least as new as its answer.
-    pub(super) heard: BTreeSet<Asset>,
+    /// Where something may have been missed: what [`ends_to`](Self::ends_to) and `latest` were before that.
+    gap: Option<(u64, u64)>,
+    pub(super) owed: Owed,
     /// Something is in doubt: when to look at it.
     doubt: Option<Duration>,
     repaired: Option<Duration>,
     pub(super) waits: Waits,
+    /// Of the lists that only REST has: the tracker is live without them, so that there is no haste.
+    pub(super) list_waits: Waits,
     next_question: u64,
+    /// The orders of which nobody knows whether they are open or have ended.
     pub(super) unsettled: BTreeSet<OrderId>,
-    /// Whether the exchange gives orders the ids that are computed: none before it has acknowledged one.
-    pub(super) ids_are_as_computed: Option<bool>,
+    /// Whether the exchange is known to give orders the ids that are computed.
+    pub(super) ids_are_sure: bool,
     /// How old an order may be that the exchange accepts.
     pub(super) window: Duration,
     pub(super) seed: u64,
@@ -143,18 +174,21 @@ impl State {
             balances: BTreeMap::new(),
             phase: Phase::Down,
             begun: false,
+            start: None,
             frontier: 0,
             newest: 0,
             repaired_to: 0,
             listed_to: 0,
             latest: 0,
-            heard: BTreeSet::new(),
+            gap: None,
+            owed: Owed::None,
             doubt: None,
             repaired: None,
             waits: Waits::new(Duration::from_millis(200), Duration::from_secs(5), seed),
+            list_waits: Waits::new(Duration::from_secs(1), Duration::from_secs(60), seed ^ 1),
             next_question: 0,
             unsettled: BTreeSet::new(),
-            ids_are_as_computed: None,
+            ids_are_sure: false,
             window,
             seed,
             outputs: VecDeque::new(),
@@ -172,7 +206,7 @@ impl State {
         match &self.phase {
             Phase::Down => None,
             Phase::Repairing(repair) => repair.deadline(),
-            Phase::Live => self.own_deadline().into_iter().chain(self.doubt).min(),
+            Phase::Live => self.own_deadline().into_iter().chain(self.doubt).chain(self.owed.due()).min(),
         }
     }
 
@@ -180,13 +214,14 @@ impl State {
     pub(super) fn tick(&mut self, now: Duration) {
         match &mut self.phase {
             Phase::Down => {}
-            Phase::Repairing(repair) => {
-                for query in repair.due(now) {
-                    self.ask_for_repair(query);
-                }
-            }
+            Phase::Repairing(_) => self.tick_repair(now),
             Phase::Live if self.doubt.is_some_and(|at| at <= now) => self.refresh(now),
-            Phase::Live => self.inquire(now),
+            Phase::Live => {
+                if self.owed.due().is_some_and(|at| at <= now) {
+                    self.owed = Owed::Asked(self.ask(Query::Recent));
+                }
+                self.inquire(now);
+            }
         }
     }
 
@@ -194,13 +229,26 @@ impl State {
         matches!(self.phase, Phase::Live)
     }
 
-    pub(super) fn newest(&self) -> u64 {
-        self.newest
-    }
-
     /// Up to this number every end of an order is known: by messages, which come in order, or from a list.
     pub(super) fn ends_to(&self) -> u64 {
-        self.frontier.max(self.listed_to)
+        self.gap.map_or(self.frontier.max(self.listed_to), |(ends_to, _)| ends_to)
+    }
+
+    /// The latest time up to which that holds, UTC milliseconds.
+    pub(super) fn ends_until(&self) -> u64 {
+        self.gap.map_or(self.latest, |(_, latest)| latest)
+    }
+
+    /// Something may have been missed from here on: what comes later says nothing about it.
+    pub(super) fn miss(&mut self) {
+        self.gap = Some((self.ends_to(), self.ends_until()));
+    }
+
+    /// Every end is told, but for what has come into doubt meanwhile.
+    pub(super) fn missed_none(&mut self) {
+        if self.doubt.is_none() {
+            self.gap = None;
+        }
     }
 
     pub(super) fn balances(&self) -> &BTreeMap<Asset, TrackedBalance> {
@@ -214,10 +262,13 @@ impl State {
 
     /// The account's messages come from now on.
     pub(super) fn subscribed(&mut self, now: Duration) {
+        let begun = self.begun;
         let Phase::Repairing(repair) = &mut self.phase else { return };
-        if let Some(queries) = repair.begin() {
-            self.heard.clear();
+        if let Some(queries) = repair.begin(begun, now) {
             self.doubt = None;
+            // What has not led to a beginning is not it.
+            self.start = self.start.filter(|_| begun);
+            self.owed = Owed::None;
             self.repaired = Some(now);
             for query in queries {
                 self.ask_for_repair(query);
@@ -225,22 +276,39 @@ impl State {
         }
     }
 
+    /// Whether the account's messages come.
+    pub(super) fn is_subscribed(&self) -> bool {
+        match &self.phase {
+            Phase::Down => false,
+            Phase::Repairing(repair) => repair.has_begun(),
+            Phase::Live => true,
+        }
+    }
+
     /// The connection is gone. What was kept was never told: it is recovered with the rest.
     pub(super) fn disconnected(&mut self) {
+        self.miss();
+        self.owed = Owed::None;
         self.phase = Phase::Down;
     }
 
     /// Asks for everything anew.
     pub(super) fn refresh(&mut self, now: Duration) {
+        self.repair(Repair::default(), now);
+    }
+
+    pub(super) fn repair(&mut self, repair: Repair, now: Duration) {
         if self.is_live() {
-            self.phase = Phase::Repairing(Box::default());
+            self.phase = Phase::Repairing(Box::new(repair));
             self.subscribed(now);
         }
     }
 
     /// The answer to a question. Over the stream it comes in its place among the messages.
     pub(super) fn answered(&mut self, id: QuestionId, answer: Result<Answer, Error>, now: Duration) {
-        if let Err(answer) = self.inquiry_answered(id, answer, now) {
+        if self.owed == Owed::Asked(id) {
+            self.owed_answered(answer, now);
+        } else if let Err(answer) = self.inquiry_answered(id, answer, now) {
             self.repair_answered(id, answer, now);
         }
     }
@@ -266,8 +334,13 @@ impl State {
         self.tell(TrackerEvent::Contradiction(Box::new(Contradiction { kind, known, told })));
     }
 
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
+    }
+
     /// Something could not be read, or is in doubt.
     pub(super) fn doubt(&mut self, now: Duration) {
+        self.miss();
         let at = self.repaired.map_or(now, |last| now.max(last + BETWEEN_REPAIRS));
         self.doubt.get_or_insert(at);
     }
@@ -311,7 +384,6 @@ impl State {
             if let (Some(asset), Some(total), Some(available)) = (asset, total, available) {
                 let known = self.balances.get(&asset);
                 let (borrowed, interest) = known.map_or((None, None), |known| (known.borrowed, known.interest));
-                self.heard.insert(asset);
                 let balance = TrackedBalance { asset, total, available, borrowed, interest, seqnum };
                 self.set_balance(balance, How { received: Some(received), recovered: false });
             }
@@ -322,7 +394,6 @@ impl State {
     pub(super) fn balance_told(&mut self, told: BalanceState, received: u64) {
         self.number(told.seqnum, None);
         let BalanceState { asset, seqnum, total, available, borrowed, interest } = told;
-        self.heard.insert(asset);
         let balance = TrackedBalance { asset, total, available, borrowed, interest, seqnum };
         self.set_balance(balance, How { received: Some(received), recovered: false });
     }
@@ -399,6 +470,7 @@ impl State {
             order: TrackedOrder::new(id, told.symbol),
             asked,
             own: None,
+            doubt: Doubt::None,
         });
         let before = (entry.order.seqnum.is_some() || entry.own.is_some()).then(|| entry.order.clone());
         entry.order.set(told);
@@ -425,14 +497,13 @@ impl State {
     /// An order of this program comes to be known.
     pub(super) fn insert_own(&mut self, order: TrackedOrder, own: Own) {
         let id = order.order_id;
-        self.orders.insert(id, Entry { order, asked: false, own: Some(own) });
-        self.unsettled.insert(id);
+        self.orders.insert(id, Entry { order, asked: false, own: Some(own), doubt: Doubt::None });
         self.tell_order(id, None, How { received: None, recovered: false }, None);
     }
 
     /// An order of this program has another id than was computed.
     pub(super) fn rename(&mut self, computed: OrderId, id: OrderId) {
-        let Some(Entry { order, own, .. }) = self.orders.remove(&computed) else { return };
+        let Some(Entry { order, own, doubt, .. }) = self.orders.remove(&computed) else { return };
         self.unsettled.remove(&computed);
         self.contradict(ContradictionKind::OtherId, Some(order.clone()), None);
         if let Some(entry) = self.orders.get_mut(&id) {
@@ -441,8 +512,7 @@ impl State {
             return;
         }
         let before = order.clone();
-        self.orders.insert(id, Entry { order: TrackedOrder { order_id: id, ..order }, asked: false, own });
-        self.unsettled.insert(id);
+        self.orders.insert(id, Entry { order: TrackedOrder { order_id: id, ..order }, asked: false, own, doubt });
         self.tell_order(id, Some(&before), How { received: None, recovered: false }, None);
     }
 
@@ -458,11 +528,14 @@ impl State {
 
     /// Tells what an order has come to, and forgets the oldest of the ended ones if they are too many.
     fn tell_order(&mut self, id: OrderId, before: Option<&TrackedOrder>, how: How, refusal: Option<Box<Refusal>>) {
-        let Some(entry) = self.orders.get(&id) else { return };
+        let Some(entry) = self.orders.get_mut(&id) else { return };
         let order = entry.order.clone();
         let ended = order.stage.is_ended();
         if ended || order.stage.is_open() {
+            entry.doubt = Doubt::None;
             self.unsettled.remove(&id);
+        } else {
+            self.unsettled.insert(id);
         }
         let fill = Fill::between(before, &order);
         let from = before.map(|order| order.stage);
@@ -470,11 +543,14 @@ impl State {
         self.tell(TrackerEvent::Order(Box::new(transition)));
         if ended && !from.is_some_and(OrderStage::is_ended) {
             self.ended.push_back(id);
-            if self.ended.len() > MAX_ENDED
+            // What a list yet to come may hold is not forgotten before it.
+            while self.ended.len() > MAX_ENDED
+                && self.gap.is_none()
                 && let Some(oldest) = self.ended.pop_front()
-                && self.orders.get(&oldest).is_some_and(|entry| entry.order.stage.is_ended())
             {
-                self.orders.remove(&oldest);
+                if self.orders.get(&oldest).is_some_and(|entry| entry.order.stage.is_ended()) {
+                    self.orders.remove(&oldest);
+                }
             }
         }
     }

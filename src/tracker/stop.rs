@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::driver::whole;
 use super::handle::TrackerHandle;
 use super::order::TrackedOrder;
+use super::shared::after;
 use crate::error::{Error, Result};
 use crate::model::{Order, OrderState};
 use crate::pace::{Waits, seed};
@@ -58,7 +59,7 @@ impl TrackerHandle {
     /// tracker. It asks over the stream and, where that fails, by REST; orders whose acknowledgement is on its way are
     /// waited for and cancelled too. Returns within that time, but for what one call of REST takes to end.
     pub fn stop(&self, within: Duration) -> Stopped {
-        let deadline = Instant::now() + within;
+        let deadline = after(within);
         self.shared.act(|core, _| core.is_stopping = true);
         let stream = &self.shared.stream;
         let category = self.category();
@@ -88,8 +89,9 @@ impl TrackerHandle {
         stopped
     }
 
+    /// What this program has sent, and nobody knows about.
     fn select_unsettled(&self) -> Vec<TrackedOrder> {
-        self.orders().into_iter().filter(|order| !order.stage.is_open()).collect()
+        self.orders().into_iter().filter(|order| !order.stage.is_open() && order.client_id.is_some()).collect()
     }
 
     /// A guard that [stops](Self::stop) the tracker when it is dropped: by a return, an error or a panic. Nothing is
@@ -103,7 +105,7 @@ impl TrackerHandle {
 impl Account {
     /// Cancels all orders by REST, and waits until the exchange says that none is open, no longer than that.
     pub fn stop(&self, within: Duration) -> Stopped {
-        let deadline = Instant::now() + within;
+        let deadline = after(within);
         let account = self.until(deadline);
         wind_down(
             deadline,

@@ -265,6 +265,13 @@ impl BookWriter {
         self.shared.change(state);
     }
 
+    /// What could not be read may have been a change.
+    pub(crate) fn unreadable(&self) {
+        let mut state = self.shared.lock();
+        state.book.unreadable();
+        self.shared.change(state);
+    }
+
     /// The exchange refuses it.
     pub(crate) fn refused(self, refusal: &Refusal) {
         self.shared.end(End::Refused(Box::new(refusal.clone())));

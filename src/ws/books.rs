@@ -11,9 +11,12 @@
 //!
 //! `depth-realtime` sends its first snapshot unasked.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde::Deserialize;
 
 use super::book::{BookWriter, Shared};
 use super::channel::Topic;
@@ -168,6 +171,27 @@ impl Books {
             self.ask = true;
         }
         !entry.subscribed
+    }
+
+    /// A text that could not be read may have been a change: to the book of the product that it names, or to any where it
+    /// does not say.
+    pub(crate) fn unreadable(&mut self, text: &str) {
+        #[derive(Deserialize)]
+        struct Head<'a> {
+            #[serde(borrow)]
+            symbol: Option<Cow<'a, str>>,
+        }
+        if self.entries.is_empty() || !text.contains("\"depth") {
+            return;
+        }
+        let named = serde_json::from_str::<Head<'_>>(text).ok().and_then(|head| head.symbol);
+        let may_be = |symbol: &Symbol| named.as_deref().is_none_or(|named| named == symbol.as_str());
+        let live = self.entries.iter_mut().filter(|((symbol, _), entry)| entry.step == Step::Live && may_be(symbol));
+        for (_, entry) in live {
+            entry.writer.unreadable();
+            entry.step = Step::Snapshot;
+            self.ask = true;
+        }
     }
 
     /// The snapshots to ask for now, each with the id that `id` gives it. When it gives none, the rest waits.

@@ -30,7 +30,7 @@ pub use limits::MessageLimits;
 pub(crate) use pending::Token;
 pub(crate) use queue::Arrival;
 pub use reply::Reply;
-pub(crate) use request::{placed, rows};
+pub(crate) use request::{list, placed, rows};
 pub use session::Authentication;
 pub(crate) use session::Identity as StreamIdentity;
 #[cfg(fuzzing)]

@@ -270,7 +270,7 @@ impl StreamHandle {
 
     /// Does it again when the limit allows it, where the stream is [set](super::StreamBuilder::wait_when_limited) to
     /// wait and the time of a request is long enough.
-    fn patiently<T>(&self, mut send: impl FnMut() -> Result<T>) -> Result<T> {
+    pub(crate) fn patiently<T>(&self, mut send: impl FnMut() -> Result<T>) -> Result<T> {
         let until = Instant::now() + self.request_timeout();
         loop {
             match send() {
@@ -366,6 +366,11 @@ impl OrderIds {
 /// Reads the rows of an answer that came among the events.
 pub(crate) fn rows<T: DeserializeOwned>(answer: Result<Answer>) -> Result<Rows<T>> {
     answer.and_then(one_or_more)
+}
+
+/// Reads the rows of an answer that came among the events and is a list.
+pub(crate) fn list<T: DeserializeOwned>(answer: Result<Answer>) -> Result<Rows<T>> {
+    read(&data_of(answer?)?)
 }
 
 /// Reads the answer to an order that came among the events.

@@ -346,6 +346,10 @@ impl Session {
         match message {
             Ok(message) => self.message(message, text, now),
             Err(error) => {
+                self.books.unreadable(text);
+                if self.books.wants_to_ask(now.at) {
+                    self.ask(now);
+                }
                 let data = Undecodable { text: text.to_owned(), error };
                 self.deliver(Event::Undecodable(Box::new(Timed { received: now.wall, data })));
             }

@@ -635,7 +635,7 @@ impl StreamHandle {
         self.wait_when_limited
     }
 
-    pub(super) fn request_timeout(&self) -> Duration {
+    pub(crate) fn request_timeout(&self) -> Duration {
         self.request_timeout
     }
 

@@ -94,8 +94,12 @@ fn an_order_that_vanishes_is_told_and_can_come_back() {
     world.settle();
     assert_eq!(world.contradictions, [ContradictionKind::Vanished]);
     assert_eq!(world.log[0].order.stage, OrderStage::Unknown);
+    // It is asked about further: after a while no more than now and then.
+    assert!(world.state.unsettled.contains(&gone.order_id));
+    world.act(&Do::Time(700_000));
+    world.settle();
     world.exchange.orders.insert(gone.order_id, gone);
-    world.act(&Do::Drop);
+    world.act(&Do::Time(60_000));
     world.settle();
     assert_eq!(world.log[1].order.stage, OrderStage::Open);
     assert_eq!((world.log.len(), world.contradictions.len()), (2, 1));
@@ -122,7 +126,7 @@ fn an_order_that_gets_another_id_is_known_under_it() {
         let order = &world.state.orders[&given].order;
         assert_eq!((order.stage, order.client_id.is_some()), (OrderStage::Open, true));
         assert_eq!(world.log.last().unwrap().order.stage, OrderStage::Open);
-        assert!(world.state.unsettled.is_empty() && world.state.ids_are_as_computed == Some(false));
+        assert!(world.state.unsettled.is_empty());
     }
 }
 
@@ -199,4 +203,220 @@ fn an_end_between_two_questions_of_a_repair_is_not_taken_for_an_old_one() {
     first.iter().chain(&then).chain(&end).chain(&rest).for_each(|what| world.act(what));
     world.settle();
     world.check();
+}
+
+/// Sends an own order whose answer is lost, and which does not arrive.
+fn lose(world: &mut World) -> OrderId {
+    world.state.ids_are_sure = true;
+    world.place(0);
+    world.to_server.clear();
+    let id = world.sent.pop_last().unwrap();
+    world.state.sent(id, Sent::Lost, world.now);
+    id
+}
+
+#[test]
+fn an_acknowledged_order_that_does_not_show_is_not_said_to_be_unsent() {
+    let mut world = live(vec![]);
+    world.place(0);
+    world.act(&Do::Serve);
+    // It is taken; then the exchange does not know it, and has told nothing of it.
+    world.to_client.truncate(1);
+    let order = world.exchange.orders.pop_first().unwrap().1;
+    world.act(&Do::Deliver(1));
+    world.act(&Do::Time(6000));
+    world.settle();
+    let stages: Vec<_> = world.log.iter().map(|t| t.order.stage).collect();
+    assert_eq!(stages, [OrderStage::Sending, OrderStage::Unknown]);
+    assert_eq!(world.contradictions, [ContradictionKind::Vanished]);
+    world.exchange.orders.insert(order.order_id, order);
+    world.act(&Do::Time(60_000));
+    world.settle();
+    assert_eq!(world.log.last().unwrap().order.stage, OrderStage::Open);
+    assert_eq!(world.contradictions.len(), 1);
+}
+
+#[test]
+fn an_order_in_doubt_is_not_taken_for_another_of_its_client_id() {
+    // One of yesterday.
+    let yesterday = OrderState { ts: EPOCH - 86_400_000, ..row("sYesterday000000001", 10, OrderStatus::Filled, 10) };
+    let mut world = live(vec![yesterday]);
+    let lost = lose(&mut world);
+    world.settle();
+    assert_eq!(world.state.orders[&lost].order.stage, OrderStage::Unsent);
+    // An own one, sent a moment ago.
+    let mut world = live(vec![]);
+    world.place(0);
+    world.act(&Do::Serve);
+    world.act(&Do::Deliver(2));
+    let first = world.sent.pop_first().or_else(|| world.exchange.orders.keys().next().copied()).unwrap();
+    world.own = 0;
+    world.act(&Do::Time(300));
+    let lost = lose(&mut world);
+    assert_ne!(first, lost);
+    world.settle();
+    assert_eq!(world.state.orders[&first].order.stage, OrderStage::Open);
+    assert_eq!(world.state.orders[&lost].order.stage, OrderStage::Unsent);
+    assert_eq!(world.contradictions, []);
+}
+
+#[test]
+fn an_order_in_doubt_is_found_under_another_id() {
+    for heard_first in [false, true] {
+        let mut world = live(vec![]);
+        let lost = lose(&mut world);
+        let given = OrderId::new("sGiven000000001").unwrap();
+        let told = world.exchange.place(given, 0);
+        if heard_first {
+            world.state.order(told, 1);
+        }
+        world.settle();
+        assert_eq!(world.contradictions, [ContradictionKind::OtherId]);
+        assert!(!world.state.orders.contains_key(&lost) && world.state.unsettled.is_empty());
+        let order = &world.state.orders[&given].order;
+        assert_eq!((order.stage, order.client_id.is_some()), (OrderStage::Open, true));
+    }
+}
+
+#[test]
+fn a_row_that_may_be_the_order_in_doubt_proves_nothing() {
+    let mut world = live(vec![]);
+    let lost = lose(&mut world);
+    let given = OrderId::new("sGiven000000001").unwrap();
+    world.exchange.place(given, 0);
+    world.exchange.orders.get_mut(&given).unwrap().side = None;
+    world.settle();
+    assert_eq!(world.state.orders[&lost].order.stage, OrderStage::Unknown);
+}
+
+#[test]
+fn what_a_message_has_settled_is_not_asked_for_again() {
+    let mut world = live(vec![]);
+    let lost = lose(&mut world);
+    for what in [Do::Time(1), Do::Rest, Do::RestArrives] {
+        world.act(&what);
+    }
+    assert_eq!(world.to_server.len(), 1, "its status is asked for");
+    let told = world.exchange.place(lost, 0);
+    world.state.order(told, 1);
+    let lives = world.lives;
+    world.settle();
+    assert_eq!((world.lives, world.log.last().unwrap().order.stage), (lives, OrderStage::Open));
+}
+
+#[test]
+fn what_ended_before_the_start_is_not_told_by_lists_that_reach_further() {
+    for by_history in [true, false] {
+        let mut world = World::new();
+        for _ in 0..5 {
+            world.act(&Do::Place(0));
+            world.act(&Do::Cancel(0));
+        }
+        world.act(&Do::Time(86_400_000));
+        world.exchange.recent_from = world.exchange.time();
+        world.settle();
+        assert_eq!(world.log, []);
+        if !by_history {
+            world.exchange.recent_from = 0;
+            world.act(&Do::Drop);
+            world.settle();
+            assert_eq!(world.log, []);
+        }
+        for _ in 0..3 {
+            world.act(&Do::Drop);
+            world.act(&Do::Place(0));
+            world.act(&Do::Cancel(0));
+            world.settle();
+        }
+        assert!(world.log.iter().all(|t| t.recovered && t.order.stage == OrderStage::Canceled));
+        assert_eq!(world.log.len(), 3);
+        world.check();
+    }
+}
+
+#[test]
+fn what_could_not_be_read_is_not_hidden_by_what_comes_after() {
+    let mut world = live(vec![]);
+    // Another program's order comes and goes; neither message can be read.
+    world.exchange.place(OrderId::new("unread").unwrap(), 0);
+    world.exchange.cancel(0).unwrap();
+    world.state.doubt(world.now);
+    let told = world.exchange.place(OrderId::new("read").unwrap(), 0);
+    world.state.order(told, 1);
+    world.settle();
+    let told: Vec<_> = world.log.iter().map(|t| (t.order.order_id.to_string(), t.order.stage, t.recovered)).collect();
+    assert_eq!(told, [("read".to_owned(), OrderStage::Open, false), ("unread".to_owned(), OrderStage::Canceled, true)]);
+}
+
+#[test]
+fn without_the_list_of_ended_orders_what_is_known_is_told_and_the_rest_follows() {
+    let mut world = live(vec![row("a", 10, OrderStatus::New, 0)]);
+    world.act(&Do::Drop);
+    world.exchange.fill(0, 4).unwrap();
+    world.exchange.place(OrderId::new("brief").unwrap(), 0);
+    world.exchange.cancel(1).unwrap();
+    world.act(&Do::Connect);
+    let (before, mut filled) = (world.lives, 4);
+    for _ in 0..20 {
+        world.act(&Do::RestFails);
+        for what in [Do::RestArrives, Do::Serve, Do::Deliver(9), Do::Time(30_000)] {
+            world.act(&what);
+        }
+        if world.state.is_live() && filled < 6 {
+            let told = world.exchange.fill(0, 1).unwrap();
+            filled += 1;
+            world.state.order(told, 1);
+            world.drain();
+        }
+    }
+    assert!(world.state.is_live() && world.failed && world.lives > before);
+    let told = |world: &World| -> Vec<_> {
+        world.log.iter().map(|t| (t.order.order_id.to_string(), t.order.cum_filled_qty, t.recovered)).collect()
+    };
+    let known = [("a".to_owned(), d(4), true), ("a".to_owned(), d(5), false), ("a".to_owned(), d(6), false)];
+    assert_eq!(told(&world), known);
+    // REST answers again.
+    world.settle();
+    assert_eq!(told(&world)[..3], known);
+    assert_eq!(told(&world)[3..], [("brief".to_owned(), d(0), true)]);
+}
+
+#[test]
+fn a_list_that_takes_too_long_is_not_waited_for() {
+    let mut world = live(vec![row("a", 10, OrderStatus::New, 0)]);
+    world.act(&Do::Drop);
+    world.exchange.place(OrderId::new("brief").unwrap(), 0);
+    world.exchange.cancel(1).unwrap();
+    world.act(&Do::Connect);
+    for what in [Do::Deliver(1), Do::Serve, Do::Deliver(1), Do::Time(4_900)] {
+        world.act(&what);
+    }
+    assert!(!world.state.is_live());
+    for what in [Do::Time(200), Do::Serve, Do::Deliver(1)] {
+        world.act(&what);
+    }
+    assert!(world.state.is_live() && world.failed && world.log.is_empty());
+    // The answer comes, and is taken.
+    world.settle();
+    assert_eq!((world.log.len(), world.log[0].order.order_id.as_str()), (1, "brief"));
+}
+
+#[test]
+fn balances_that_are_asked_for_are_newer_than_the_messages_before() {
+    let mut world = live(vec![]);
+    for what in [Do::Drop, Do::Connect, Do::Deliver(1), Do::Deposit(0, 4), Do::Deliver(1)] {
+        world.act(&what);
+    }
+    // A fee, say, of which no message tells.
+    let btc = Asset::new("BTC").unwrap();
+    world.exchange.balances.insert(btc, (d(3), d(3)));
+    world.settle();
+    assert_eq!(world.state.balances()[&btc].total, d(3));
+    // Of a message that comes after nobody knows which is newer: the message is taken.
+    for what in [Do::Drop, Do::Connect, Do::Deliver(1), Do::Serve, Do::Rest, Do::RestArrives, Do::Deliver(1)] {
+        world.act(&what);
+    }
+    world.act(&Do::Deposit(0, 4));
+    world.settle();
+    assert_eq!(world.state.balances()[&btc].total, d(7));
 }
