@@ -104,6 +104,9 @@ impl TrackerHandle {
 
 impl Account {
     /// Cancels all orders by REST, and waits until the exchange says that none is open, no longer than that.
+    ///
+    /// It knows of no order that is on its way: one that another thread places meanwhile, or whose answer was lost, may
+    /// come to rest after that. A [tracker](TrackerHandle::stop) knows of those that were placed through it.
     pub fn stop(&self, within: Duration) -> Stopped {
         let deadline = after(within);
         let account = self.until(deadline);
