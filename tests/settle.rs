@@ -134,8 +134,8 @@ fn without_an_acknowledgement_or_in_too_short_a_time_it_is_unknown() {
     let (sandbox, known) = sandbox();
     sandbox.inject(Fault::LoseRequest.at("POST */order").times(2));
     let new = account(settings(&sandbox, sandbox.user()));
-    let id = ClientOrderId::random().unwrap();
-    for (account, time) in [(new, 6 * S), (known, 2 * S)] {
+    let check = |account: Account, time| {
+        let id = ClientOrderId::random().unwrap();
         let Settled::Unknown { order_id: asked, error, .. } =
             account.place_settled(&order().id(id), after(time)).unwrap()
         else {
@@ -143,7 +143,8 @@ fn without_an_acknowledgement_or_in_too_short_a_time_it_is_unknown() {
         };
         assert!(asked.as_str().ends_with(&id.as_str()[23..]) && asked.as_str().starts_with('a'));
         assert!(error.may_have_executed(), "{error}");
-    }
+    };
+    thread::scope(|scope| [(new, 6 * S), (known, 2 * S)].map(|(of, time)| drop(scope.spawn(move || check(of, time)))));
 }
 
 #[test]
@@ -186,17 +187,22 @@ fn a_cancel_is_settled_too() {
     assert!(matches!(&settled, SettledCancel::Unknown { error, .. } if error.may_have_executed()), "{settled:?}");
     assert_eq!(open(&sandbox), [id]);
 
-    // The id is the exchange's own: it takes no acknowledgement to be sure of it.
-    let restarted = self::account(settings(&sandbox, sandbox.user()));
-    sandbox.inject(Fault::LoseRequest.at("DELETE */order"));
-    let settled = restarted.cancel_settled(&cancel(id), after(20 * S)).unwrap();
-    assert!(matches!(&settled, SettledCancel::NotTaken(Some(order)) if order.order_id == id), "{settled:?}");
-
     // Something on the way sent it twice, and what the second one got is the answer.
     let twice = bitmax::sandbox::Reply::new(200).body(r#"{"code":300019,"reason":"DupCancelCoid"}"#);
     sandbox.inject(Fault::Replace(twice).at("DELETE */order"));
     let settled = account.cancel_settled(&cancel(id), after(10 * S)).unwrap();
     assert!(matches!(&settled, SettledCancel::Closed(order) if order.status == OrderStatus::Canceled), "{settled:?}");
+}
+
+#[test]
+fn a_cancel_is_settled_by_who_has_placed_nothing() {
+    let (sandbox, account) = sandbox();
+    let id = account.place(&order()).unwrap().info.order_id().unwrap();
+    // The id is the exchange's own: it takes no acknowledgement to be sure of it.
+    let restarted = self::account(settings(&sandbox, sandbox.user()));
+    sandbox.inject(Fault::LoseRequest.at("DELETE */order"));
+    let settled = restarted.cancel_settled(&CancelOrder::new(id, "BTC/USDT").unwrap(), after(20 * S)).unwrap();
+    assert!(matches!(&settled, SettledCancel::NotTaken(Some(order)) if order.order_id == id), "{settled:?}");
 }
 
 /// A sandbox that accepts for a second, and a stream that expects that.
@@ -282,7 +288,7 @@ fn the_command_line_settles() {
     let place = |more: &[&str]| {
         let output = std::process::Command::new(support::program())
             .args(["--rest", sandbox.endpoint().rest(), "--ws", sandbox.endpoint().ws(), "--json"])
-            .args(["--timeout", "4", "place", "cash", "BTC/USDT", "buy", "limit"])
+            .args(["--timeout", "3", "place", "cash", "BTC/USDT", "buy", "limit"])
             .args(more)
             .env_clear()
             .envs([("BITMAX_API_KEY", sandbox.user().api_key()), ("BITMAX_API_SECRET", sandbox.user().api_secret())])

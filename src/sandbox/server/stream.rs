@@ -16,8 +16,10 @@ use crate::sandbox::sessions::SessionId;
 
 /// The longest message that a client may send, in bytes.
 const MAX_MESSAGE: usize = 256 * 1024;
-/// How long a client may take to read a message, and to close after it was told to.
+/// How long a client may take to read a message.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may take to close after it was told to.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Serves the stream of a client that was let in, from after the upgrade until it ends. `part` is what came with the
 /// upgrade.
@@ -31,7 +33,7 @@ pub(super) fn serve(shared: &Arc<Shared>, line: &Arc<Line>, id: SessionId, part:
         spawn("sandbox-stream", move || {
             match write(&shared, id, &line, &outbox) {
                 // Whether the client answers a close or not, the reader is to come to an end.
-                Ok(()) if outbox.ends_within(PATIENCE) => {}
+                Ok(()) if outbox.ends_within(GOODBYE) => {}
                 Ok(()) => log::debug!("session {id} is not closed by its client"),
                 Err(e) => log::debug!("session {id}: {e}"),
             }
