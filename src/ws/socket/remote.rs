@@ -126,8 +126,8 @@ impl Remote {
     ) -> Result<Token> {
         let token = Token(self.requests.fetch_add(1, Ordering::Relaxed));
         if let (None, Some(waiter)) = (&self.post.waker, &waiter) {
-            // Who waits may be who plays it. cannot fail: the receiver is there, with room for one.
-            drop(waiter.try_send(Err(not_sent())));
+            // Who waits may be who plays it.
+            drop(waiter.try_send(Err(not_sent()))); // cannot fail: the receiver is there, with room for one
             return Ok(token);
         }
         // First posted: who holds the driver may have looked into the inbox already, and is then woken to look again.
