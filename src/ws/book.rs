@@ -22,9 +22,9 @@ use crate::symbol::Symbol;
 /// the book ends. A program that reads no events lets them gather: a few for each book and each connection.
 ///
 /// What it costs, measured with 200 books of 500 levels a side on one stream, on two cores of a server that the feed shared:
-/// 26 kB a book, 0.2 ms to read its snapshot and be live, 4 µs for each change from the socket to the book. Beside a feed of
-/// 270 000 changes a second [`bbo`](Self::bbo) took 0.05 µs at the median and 0.13 µs at the 99th percentile, a
-/// [`top`](Self::top) of ten levels 0.14 and 0.38 µs (`cargo bench --bench books`).
+/// 27 kB a book, 0.2 ms to read its snapshot and be live, 1 to 1.5 µs for each change from the socket to the book. Beside a
+/// feed of 700 000 changes a second [`bbo`](Self::bbo) took 0.13 µs at the median and 0.5 to 1 µs at the 99th percentile, a
+/// [`top`](Self::top) of ten levels 0.4 and 0.9 µs (`cargo bench --bench books`).
 ///
 /// ```no_run
 /// # use std::time::Duration;

@@ -445,8 +445,11 @@ impl Session {
     /// The request for the top 100 levels that a whole book is the answer to, where it comes under the name of one. The
     /// two are told apart by who waits; where others do, by what a book looks like that was cut off at 100 levels.
     fn of_top100(&mut self, data: &Depth) -> Option<Token> {
+        if data.kind != DepthKind::Snapshot {
+            return None;
+        }
         let top100 = snapshot_name(DepthKind::SnapshotTop100, data.symbol);
-        if data.kind != DepthKind::Snapshot || !self.pending.awaits(&top100) {
+        if !self.pending.awaits(&top100) {
             return None;
         }
         let is_awaited = self.pending.awaits(&snapshot_name(data.kind, data.symbol))
