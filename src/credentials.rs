@@ -89,6 +89,23 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// What a server (or a proxy's page) says, with a key and a signature that it echoes blotted out; `None` where it does not.
+///
+/// Piece by piece between what is no letter or digit, so that they are found also where that is escaped; pieces of less
+/// than eight characters are no secret, and likely to stand there by chance.
+pub(crate) fn concealed(said: &[u8], secrets: [&str; 2]) -> Option<String> {
+    let pieces = secrets.iter().flat_map(|secret| secret.split(|c: char| !c.is_ascii_alphanumeric()));
+    let mut text = String::from_utf8_lossy(said);
+    let mut found = false;
+    for piece in pieces.filter(|piece| piece.len() >= 8) {
+        if text.contains(piece) {
+            text = text.replace(piece, "********").into();
+            found = true;
+        }
+    }
+    found.then(|| text.into_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

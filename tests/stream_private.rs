@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use bitmax::model::{AccountCategory, OrderStatus, Outcome, Side};
 use bitmax::{
-    Authentication, CancelOrder, Channel, Client, ClientOrderId, CloseReason, Code, Direction, Error, Event,
-    MessageLimits, NewOrder, Stream, Symbol,
+    Authentication, CancelOrder, Channel, Client, ClientOrderId, CloseReason, Code, Credentials, Direction, Endpoint,
+    Error, Event, MessageLimits, NewOrder, Stream, Symbol,
 };
 use serde_json::{Value, json};
 use tungstenite::Message;
@@ -131,6 +131,46 @@ fn headers_that_are_refused_for_their_time_give_way_to_the_message() {
     let stream = quick(client(&server).stream()).authenticate(Authentication::Header).connect().unwrap();
     assert!(matches!(next(&stream), Event::ConnectFailed(_)));
     connected(&stream);
+}
+
+#[test]
+fn what_a_server_echoes_of_a_key_is_blotted_out() {
+    const LONG_KEY: &str = "CEcrjGyipqt0OflgdQQSRGdrDXdDUY2x";
+    let (signature, signatures) = mpsc::channel();
+    let server = Server::start(move |_, mut socket| {
+        if !ws::is_upgrade(&socket) {
+            return ws::answer_info(socket);
+        }
+        let mut request = [0; 4096];
+        let n = socket.peek(&mut request).unwrap();
+        let head = String::from_utf8_lossy(&request[..n]).into_owned();
+        if let Some((_, signed)) = head.split_once("x-auth-signature: ") {
+            signature.send(signed.lines().next().unwrap().to_owned()).unwrap();
+            assert_eq!(socket.read(&mut request).unwrap(), n);
+            let body = format!("<html>{}</html>", &head[head.find("x-auth-key").unwrap()..]);
+            let answer = format!("HTTP/1.1 403 Forbidden\r\nlocation: /?{LONG_KEY}\r\ncontent-length: {}", body.len());
+            return write!(socket, "{answer}\r\n\r\n{body}").unwrap();
+        }
+        let (mut peer, _) = ws::upgrade_account(socket);
+        peer.say(ws::GREETING);
+        let auth = peer.hear_json();
+        let sig = auth["sig"].as_str().unwrap();
+        signature.send(sig.to_owned()).unwrap();
+        let err = format!("bad key {} with {sig}", auth["key"].as_str().unwrap());
+        peer.say(&json!({"m": "auth", "id": auth["id"], "code": 200_001, "err": err}).to_string());
+        drop(peer.wait_for_close());
+    });
+    let endpoint = Endpoint::new(format!("http://{}", server.address()), format!("ws://{}", server.address())).unwrap();
+    let credentials = Credentials::new(LONG_KEY, ws::SECRET).unwrap();
+    let client = Client::builder(endpoint).credentials(credentials).build().unwrap();
+    for way in [Authentication::Header, Authentication::Message] {
+        let error = quick(client.stream()).authenticate(way).connect().unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("********") && !shown.contains(LONG_KEY), "{shown}");
+        let signature = signatures.recv_timeout(PATIENCE).unwrap();
+        let mut pieces = signature.split(|c: char| !c.is_ascii_alphanumeric()).filter(|piece| piece.len() >= 8);
+        assert!(pieces.all(|piece| !shown.contains(piece)) && !shown.contains(&signature), "{shown}");
+    }
 }
 
 #[test]

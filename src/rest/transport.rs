@@ -14,6 +14,7 @@ use ureq::{Agent, Body, Proxy, ProxyProtocol};
 
 use self::connect::{Marked, Names, NotSent, Tcp};
 use crate::config::{ClientBuilder, RestConfig, is_loopback};
+use crate::credentials::concealed;
 use crate::error::{Error, InvalidInput, Phase, Result, Timeout};
 use crate::pace::retry_after;
 
@@ -55,27 +56,16 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Blots out what must not get into an error, should a server (or a proxy's page) echo it.
-    ///
-    /// Piece by piece between what is no letter or digit, so that it is found also where that is escaped; pieces of
-    /// less than eight characters are no secret, and likely to stand there by chance.
+    /// Blots out what must not get into an error, should a server echo it.
     pub(crate) fn conceal(&mut self, secrets: [&str; 2]) {
-        let pieces = secrets.iter().flat_map(|secret| secret.split(|c: char| !c.is_ascii_alphanumeric()));
-        for piece in pieces.filter(|piece| piece.len() >= 8) {
-            if contains(&self.body, piece) {
-                self.body = String::from_utf8_lossy(&self.body).replace(piece, "********").into_bytes();
-            }
-            if let Some(location) = &mut self.location {
-                *location = location.replace(piece, "********");
-            }
+        if let Some(body) = concealed(&self.body, secrets) {
+            self.body = body.into_bytes();
         }
-    }
-}
-
-fn contains(body: &[u8], piece: &str) -> bool {
-    match std::str::from_utf8(body) {
-        Ok(body) => body.contains(piece),
-        Err(_) => String::from_utf8_lossy(body).contains(piece),
+        if let Some(location) = &mut self.location
+            && let Some(concealed) = concealed(location.as_bytes(), secrets)
+        {
+            *location = concealed;
+        }
     }
 }
 

@@ -325,6 +325,11 @@ impl Session {
 
     /// The server sent a text.
     pub(crate) fn text(&mut self, text: &str, now: Now) {
+        let concealed = match (&self.state, &self.identity) {
+            (State::Authenticating { .. }, Some(identity)) => identity.concealed(text),
+            _ => None,
+        };
+        let text = concealed.as_deref().unwrap_or(text);
         let message = Message::parse(text);
         match self.state {
             State::Ready { .. } | State::Authenticating { .. } => {}
@@ -524,7 +529,7 @@ impl Session {
     }
 
     fn authenticate(&mut self, now: Now) {
-        let Some(identity) = &self.identity else { return };
+        let Some(identity) = &mut self.identity else { return };
         match self.budget.take(Kind::Admin, now.at) {
             Ok(()) => self.outputs.push_back(Output::SendSecret(identity.message(now.wall))),
             Err(wait) => self.abandon(Error::RateLimited(wait), now),

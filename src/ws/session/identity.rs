@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::code::{Code, CodeGroup};
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, concealed};
 use crate::error::Error;
 use crate::ws::wire::Outgoing;
 
@@ -33,6 +33,8 @@ pub(crate) struct Identity {
     clock_offset: i64,
     /// Whether that was learned on this connection, so that a second refusal for the time is final.
     pub(super) clock_is_set: bool,
+    /// The signature of the last message.
+    signature: String,
 }
 
 /// Whether an attempt failed because of who it was for.
@@ -47,7 +49,7 @@ pub(super) enum Refused {
 impl Identity {
     pub(crate) fn new(credentials: Arc<Credentials>, way: Authentication, ready_ack: bool, clock_offset: i64) -> Self {
         let way = if ready_ack { Authentication::Message } else { way };
-        Self { credentials, way, ready_ack, clock_offset, clock_is_set: false }
+        Self { credentials, way, ready_ack, clock_offset, clock_is_set: false, signature: String::new() }
     }
 
     /// The headers of the upgrade, where that is the way.
@@ -63,11 +65,17 @@ impl Identity {
     }
 
     /// The message.
-    pub(super) fn message(&self, wall: u64) -> Secret {
+    pub(super) fn message(&mut self, wall: u64) -> Secret {
         let t = self.millis(wall);
         let ack = self.ready_ack.then_some("ready");
+        self.signature = self.sign(t);
         let write = |key, sig| Outgoing::Auth { id: MESSAGE_ID, t, key, sig, ack }.to_text();
-        Secret { text: write(self.credentials.key(), &self.sign(t)), shown: write("…", "…") }
+        Secret { text: write(self.credentials.key(), &self.signature), shown: write("…", "…") }
+    }
+
+    /// What the server says to the message, should it echo what is secret in it: without that.
+    pub(super) fn concealed(&self, text: &str) -> Option<String> {
+        concealed(text.as_bytes(), [self.credentials.key(), &self.signature])
     }
 
     /// Sets the clock by what the exchange says, and gives how far it is ahead.

@@ -1,5 +1,6 @@
 //! One attempt at a connection, without blocking: name, address by address, TLS, upgrade.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 #[cfg(feature = "rustls")]
@@ -18,6 +19,7 @@ use tungstenite::{Error as WsError, WebSocket};
 
 use super::upgrade::{self, Io};
 use crate::clock::wall_nanos;
+use crate::credentials::concealed;
 use crate::error::{Error, HttpError, InvalidInput, Phase, Refusal, start_of};
 use crate::pace::retry_after;
 use crate::ws::session::AuthHeaders;
@@ -197,7 +199,7 @@ impl Attempt {
             },
             #[cfg(feature = "rustls")]
             Stage::Tls(tls, stream) => self.shake_hands(tls, stream),
-            Stage::Upgrading(upgrade) => Self::upgraded(upgrade.handshake()),
+            Stage::Upgrading(upgrade) => self.upgraded(upgrade.handshake()),
         };
         match step {
             Step::Wait(stage) => {
@@ -242,17 +244,18 @@ impl Attempt {
             Ok(request) => request,
             Err(e) => return Step::Failed(Error::transport(Phase::Upgrade, e)),
         };
-        Self::upgraded(tungstenite::client::client_with_config(request, stream, Some(self.websocket)))
+        self.upgraded(tungstenite::client::client_with_config(request, stream, Some(self.websocket)))
     }
 
     fn upgraded(
+        &self,
         result: Result<(WebSocket<Io>, tungstenite::handshake::client::Response), HandshakeError<ClientHandshake<Io>>>,
     ) -> Step {
         match result {
             // Kept whole: its buffer may hold the greeting that came with the upgrade.
             Ok((websocket, _)) => Step::Open(Box::new(websocket)),
             Err(HandshakeError::Interrupted(upgrade)) => Step::Wait(Stage::Upgrading(Box::new(upgrade))),
-            Err(HandshakeError::Failure(e)) => Step::Failed(refused(e)),
+            Err(HandshakeError::Failure(e)) => Step::Failed(refused(e, self.headers.as_ref())),
         }
     }
 }
@@ -325,12 +328,18 @@ fn connected(stream: &TcpStream) -> io::Result<bool> {
     }
 }
 
-/// Why the upgrade failed.
-fn refused(error: WsError) -> Error {
+/// Why the upgrade failed. Should the server echo what is secret in the headers, that is blotted out.
+fn refused(error: WsError, headers: Option<&AuthHeaders>) -> Error {
     let WsError::Http(response) = error else { return Error::transport(Phase::Upgrade, error) };
     let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let body = response.body().as_deref().unwrap_or_default();
     let body = upgrade::content(header(header::TRANSFER_ENCODING), body);
+    let without_secrets = |said: &[u8]| {
+        let [(_, key), _, (_, signature)] = &headers?.0;
+        concealed(said, [key, signature])
+    };
+    let body = without_secrets(&body).map_or(body, |concealed| Cow::Owned(concealed.into_bytes()));
+    let location = |location: &str| without_secrets(location.as_bytes()).unwrap_or_else(|| location.to_owned());
     let retry_after = header(header::RETRY_AFTER).and_then(retry_after);
     let status = response.status().as_u16();
     if let Some(refusal) = std::str::from_utf8(&body).ok().and_then(wire::refusal_of) {
@@ -340,6 +349,6 @@ fn refused(error: WsError) -> Error {
         status,
         body: start_of(&body, 512),
         retry_after,
-        location: header(header::LOCATION).map(str::to_owned),
+        location: header(header::LOCATION).map(location),
     }))
 }
