@@ -158,7 +158,7 @@ impl Exchange {
             })?;
             visitor.user = Some(user);
         }
-        Ok(self.sessions.expect(visitor))
+        Ok(self.sessions.reserve(visitor))
     }
 
     /// A client that was let in has opened the stream.

@@ -139,7 +139,7 @@ impl Sessions {
         self.settings.recording.is_some()
     }
 
-    /// A client that was expected has come in.
+    /// A client that was let in has come in.
     pub(crate) fn open(&mut self, id: SessionId, now: u64) {
         let Some(visitor) = self.coming.remove(&id) else { return };
         let recording = self.settings.recording.clone();
@@ -162,7 +162,7 @@ impl Sessions {
     }
 
     /// Keeps a place for the session of a visitor: the number that it will have.
-    pub(crate) fn expect(&mut self, visitor: Visitor) -> SessionId {
+    pub(crate) fn reserve(&mut self, visitor: Visitor) -> SessionId {
         self.next_id += 1;
         self.coming.insert(self.next_id, visitor);
         self.next_id
@@ -443,7 +443,7 @@ mod tests {
     }
 
     fn come_in(sessions: &mut Sessions, user: Option<UserIx>) -> SessionId {
-        let id = sessions.expect(visitor(user));
+        let id = sessions.reserve(visitor(user));
         sessions.open(id, NOW);
         id
     }
