@@ -5,8 +5,10 @@
 mod backoff;
 mod book;
 mod books;
+mod builder;
 mod channel;
 mod event;
+mod handle;
 mod limits;
 mod pending;
 mod plain;
@@ -24,8 +26,10 @@ mod tap;
 pub(crate) mod wire;
 
 pub use book::Book;
+pub use builder::StreamBuilder;
 pub use channel::Channel;
 pub use event::{CloseReason, Event, Lag, Outage, SubscriptionFailed, Timed, Undecodable, Unknown};
+pub use handle::StreamHandle;
 pub use limits::MessageLimits;
 pub(crate) use pending::Token;
 pub(crate) use queue::Arrival;
@@ -37,5 +41,5 @@ pub(crate) use session::Identity as StreamIdentity;
 pub use session::fuzz_session;
 pub(crate) use socket::{Answer as StreamAnswer, Shared as StreamShared, Target};
 pub use stats::StreamStats;
-pub use stream::{Iter, Stream, StreamBuilder, StreamHandle};
+pub use stream::{Iter, Stream};
 pub use tap::Direction;

@@ -7,12 +7,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::handle::StreamHandle;
 use super::limits::Kind;
 use super::pending::Token;
 use super::reply::Reply;
 use super::session::Request;
 use super::socket::Answer;
-use super::stream::StreamHandle;
 use super::wire::{self, Message, SymbolArgs};
 use crate::code::Code;
 use crate::de;
@@ -76,14 +76,14 @@ impl StreamHandle {
             let body = stream.stamp(account, order)?;
             note(body.id(), body.time());
             let answer = stream.ask_to_place(account, &body)?.wait()?;
-            stream.client().note_acknowledged(OrderSource::Stream, &body, &answer.info);
+            stream.client.note_acknowledged(OrderSource::Stream, &body, &answer.info);
             Ok(answer)
         })
     }
 
     /// An order that meets the rules, where they were loaded, as it is sent now.
     fn stamp(&self, account: AccountCategory, order: &NewOrder) -> Result<OrderBody> {
-        self.client().rules().check(account, order)?;
+        self.client.rules().check(account, order)?;
         Ok(order.stamp(self.now_millis())?)
     }
 
@@ -252,9 +252,9 @@ impl StreamHandle {
 
     /// Sends what has the time in it, and once more with the clock set anew where it is refused for its time.
     fn timely<T>(&self, mut send: impl FnMut(&Self) -> Result<T>) -> Result<T> {
-        let until = Instant::now() + self.request_timeout();
+        let until = Instant::now() + self.request_timeout;
         let mut again = false;
-        self.client().timely(until, |_| {
+        self.client.timely(until, |_| {
             if !std::mem::replace(&mut again, true) {
                 return self.patiently(|| send(self));
             }
@@ -271,10 +271,10 @@ impl StreamHandle {
     /// Does it again when the limit allows it, where the stream is [set](super::StreamBuilder::wait_when_limited) to
     /// wait and the time of a request is long enough.
     pub(crate) fn patiently<T>(&self, mut send: impl FnMut() -> Result<T>) -> Result<T> {
-        let until = Instant::now() + self.request_timeout();
+        let until = Instant::now() + self.request_timeout;
         loop {
             match send() {
-                Err(Error::RateLimited(wait)) if self.waits_when_limited() && Instant::now() + wait < until => {
+                Err(Error::RateLimited(wait)) if self.wait_when_limited && Instant::now() + wait < until => {
                     thread::sleep(wait);
                 }
                 outcome => return outcome,
@@ -288,7 +288,7 @@ impl StreamHandle {
 
     fn ask<T>(&self, ask: Ask, args: &impl Serialize, read: fn(Answer) -> Result<T>) -> Result<Reply<T>> {
         let make = self.request(ask, args)?;
-        Ok(Reply::new(self.remote().request(make)?, read))
+        Ok(Reply::new(self.remote.request(make)?, read))
     }
 
     /// Asks for open orders; the answer comes in its place among the events, to be read by [`rows`].
@@ -313,16 +313,16 @@ impl StreamHandle {
 
     fn ask_in_place(&self, ask: Ask, args: &impl Serialize) -> Result<Token> {
         let make = self.request(ask, args)?;
-        self.remote().request_in_place(make)
+        self.remote.request_in_place(make)
     }
 
     fn request<A: Serialize>(&self, ask: Ask, args: &A) -> Result<impl FnOnce(Token) -> Request + use<A>> {
-        if ask.account.is_some() && !self.is_private() {
+        if ask.account.is_some() && !self.private {
             return Err(InvalidInput::new("account", "the stream is not authenticated").into());
         }
         let Ask { kind, action, account, id, snapshot } = ask;
         let account = account.map(|account| account.as_str().into());
-        let (args, timeout) = (wire::args(args), self.request_timeout());
+        let (args, timeout) = (wire::args(args), self.request_timeout);
         Ok(move |token| Request { token, kind, action, account, id, snapshot, args, timeout })
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::stream::StreamHandle;
+use super::handle::StreamHandle;
 use crate::error::{Error, Result, Timeout};
 use crate::model::AccountCategory;
 use crate::order::{CancelOrder, NewOrder};
@@ -43,7 +43,7 @@ impl StreamHandle {
         deadline: Instant,
     ) -> Result<Settled> {
         let order = order.as_ref();
-        self.client().account(account)?.settle_order(OrderSource::Stream, order, deadline, |by, note| {
+        self.client.account(account)?.settle_order(OrderSource::Stream, order, deadline, |by, note| {
             self.ending_by(by)?.send_order(account, order, note)
         })
     }
@@ -60,7 +60,7 @@ impl StreamHandle {
         cancel: &CancelOrder,
         deadline: Instant,
     ) -> Result<SettledCancel> {
-        self.client()
+        self.client
             .account(account)?
             .settle_cancel(cancel, deadline, |by| Ok(Some(self.ending_by(by)?.cancel(account, cancel)?)))
     }
@@ -69,7 +69,7 @@ impl StreamHandle {
     fn ending_by(&self, by: Instant) -> Result<Self> {
         match by.saturating_duration_since(Instant::now()) {
             Duration::ZERO => Err(Error::Timeout(Timeout::Deadline)),
-            left => Ok(self.with_request_timeout(left.min(self.request_timeout()))),
+            left => Ok(self.with_request_timeout(left.min(self.request_timeout))),
         }
     }
 }

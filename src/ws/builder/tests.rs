@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::sync::{Mutex, OnceLock};
 
 use super::*;
-use crate::{Client, Endpoint};
+use crate::{Client, Endpoint, Event};
 
 /// A resolver that tells that it was asked, and answers only when the test is over.
 fn slow(_: &str, _: u16) -> std::io::Result<Vec<std::net::SocketAddr>> {
