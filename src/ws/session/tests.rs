@@ -10,6 +10,8 @@ use super::*;
 use crate::ws::backoff::{Attempts, BackoffConfig};
 use crate::ws::channel::Channel;
 use crate::ws::limits::MessageLimits;
+use crate::ws::stats::Measured;
+use crate::ws::wire::Message;
 use crate::{Code, Credentials};
 
 const GREETING: &str = r#"{"m":"connected","type":"unauth"}"#;
