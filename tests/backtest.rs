@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::process::Command;
+use std::thread;
 
 /// What it prints.
 fn run(args: &[&str]) -> String {
@@ -26,7 +27,8 @@ fn figure(out: &str, what: &str) -> f64 {
 
 #[test]
 fn one_seed_is_one_result() {
-    let [first, second, other] = ["7", "7", "8"].map(|seed| run(&["--minutes", "4", "--seed", seed]));
+    let runs = ["7", "7", "8"].map(|seed| thread::spawn(move || run(&["--minutes", "3", "--seed", seed])));
+    let [first, second, other] = runs.map(|run| run.join().unwrap());
     assert!(figure(&first, " fills") > 0.0, "{first}");
     assert_eq!(first, second);
     assert_ne!(first, other);

@@ -472,7 +472,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(100))]
+        #![proptest_config(ProptestConfig::with_cases(50))]
 
         #[test]
         fn whatever_a_client_says_is_answered(

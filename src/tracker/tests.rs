@@ -530,7 +530,7 @@ fn doing() -> impl Strategy<Value = Do> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn every_transition_is_told_once_and_the_end_is_the_truth(
         script in prop::collection::vec(doing(), 0..150),

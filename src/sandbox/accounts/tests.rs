@@ -150,7 +150,7 @@ const PARAMETERS: &str = "((account|symbol|n|limit|seqNum|startTime|endTime|page
     (cash|BTC/USDT|0|7|-1|18446744073709551615|[!-%'-~]{0,9})&){0,4}";
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     #[test]
     fn no_body_breaks_anything(

@@ -346,6 +346,8 @@ impl Mirror {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
     #[test]
     fn any_sequence_of_commands_keeps_the_books(commands in vec(command(), 1..150)) {
         let mut engine = exchange();

@@ -343,7 +343,7 @@ enum Next {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     /// Whatever befalls it, a book is what the exchange's book was at its number, or says that it is not; and when all
     /// is well again it is live.
