@@ -148,6 +148,19 @@ fn without_an_acknowledgement_or_in_too_short_a_time_it_is_unknown() {
 }
 
 #[test]
+fn an_order_that_was_found_shows_that_ids_are_as_computed() {
+    let (sandbox, _) = sandbox();
+    // It has had no acknowledgement yet.
+    let account = account(settings(&sandbox, sandbox.user()));
+    sandbox.inject(Fault::LoseAnswer.at("POST */order"));
+    let found = account.place_settled(&order(), after(10 * S)).unwrap();
+    assert!(matches!(found, Settled::Placed { order: Some(_), .. }), "{found:?}");
+    sandbox.inject(Fault::LoseRequest.at("POST */order"));
+    let settled = account.place_settled(&order(), after(30 * S)).unwrap();
+    assert!(matches!(settled, Settled::Absent), "{settled:?}");
+}
+
+#[test]
 fn what_is_refused_before_it_is_sent_is_an_error() {
     let (sandbox, account) = sandbox();
     let short = order().id("abcdefgh".parse().unwrap());

@@ -9,7 +9,7 @@ mod support;
 use std::thread;
 use std::time::Duration;
 
-use bitmax::sandbox::{Fault, OrderRequest, Sandbox};
+use bitmax::sandbox::{Break, Fault, OrderRequest, Sandbox};
 use bitmax::{Error, OrderStage, TrackerEvent};
 use support::{CASH, PATIENCE, client, live, order, track, wait_for};
 
@@ -77,6 +77,25 @@ fn stopping_leaves_nothing_open_and_says_what_it_cannot_close() {
     let stopped = tracker.stop(Duration::from_secs(4));
     assert!(!stopped.is_clean() && stopped.confirmed, "{stopped:?}");
     assert_eq!((stopped.open[0].order_id, stopped.error.is_some()), (id, true));
+}
+
+#[test]
+fn how_the_orders_ended_is_told_though_the_stream_has_just_broken() {
+    let sandbox = Sandbox::start().unwrap();
+    let tracker = live(&sandbox);
+    let id = tracker.place(&order()).unwrap();
+    wait_for("open", || tracker.order(id).filter(|order| order.stage == OrderStage::Open));
+    // It comes back only after REST has cancelled all.
+    sandbox.inject(Fault::DelayRequest(Duration::from_secs(1)).at("UPGRADE *"));
+    sandbox.sessions().iter().for_each(|session| session.break_off(Break::After(0)));
+    wait_for("broken", || (!tracker.snapshot().live).then_some(()));
+    let stopped = tracker.stop(PATIENCE);
+    assert!(stopped.is_clean(), "{stopped:?}");
+    let stages = tracker.iter().filter_map(|event| match event {
+        TrackerEvent::Order(transition) if transition.order.order_id == id => Some(transition.order.stage),
+        _ => None,
+    });
+    assert_eq!(stages.last(), Some(OrderStage::Canceled));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::symbol::OrderId;
 /// How many recent orders are looked at.
 pub(crate) const RECENT_LOOKED_AT: u32 = 1000;
 
-/// Whether the exchange gives orders the ids that are computed beforehand, by its acknowledgements so far.
+/// Whether the exchange gives orders the ids that are computed beforehand, by what it has said of orders so far.
 #[derive(Debug, Default)]
 pub(super) struct IdRule(AtomicU8);
 
@@ -33,12 +33,12 @@ impl IdRule {
         self.0.load(Ordering::Relaxed) == Self::CONFIRMED
     }
 
-    /// An order whose id was computed was acknowledged with this one.
-    fn saw(&self, computed: OrderId, acknowledged: OrderId) {
-        let is_as_computed = computed == acknowledged;
+    /// An order whose id was computed has this one.
+    fn saw(&self, computed: OrderId, id: OrderId) {
+        let is_as_computed = computed == id;
         let before = self.0.fetch_or(if is_as_computed { Self::CONFIRMED } else { Self::BROKEN }, Ordering::Relaxed);
         if !is_as_computed && before & Self::BROKEN == 0 {
-            log::warn!("the exchange's id of an order is {acknowledged}, not {computed}: absence cannot be told");
+            log::warn!("the exchange's id of an order is {id}, not {computed}: absence cannot be told");
         }
     }
 }
@@ -49,8 +49,13 @@ impl Client {
         let Some(identity) = self.identities().known() else { return };
         let computed = order_id(source, body.time(), &identity.uid, body.id().as_str());
         if let (Some(computed), Some(acknowledged)) = (computed, outcome.order_id()) {
-            self.identities().id_rule.saw(computed, acknowledged);
+            self.note_id(computed, acknowledged);
         }
+    }
+
+    /// Holds the id that an order has at the exchange against the one that was computed.
+    pub(crate) fn note_id(&self, computed: OrderId, id: OrderId) {
+        self.identities().id_rule.saw(computed, id);
     }
 
     /// Whether the exchange is known to give orders the ids that are computed beforehand.
@@ -68,8 +73,8 @@ impl Account {
     ///
     /// That it never will takes time: an order may still be taken until its [acceptance
     /// window](crate::ClientBuilder::acceptance_window) is over, 30 seconds by default; a deadline of 40 seconds leaves
-    /// room to ask after that. It takes one earlier acknowledgement to this client too, which shows that the id is
-    /// computed as the exchange does.
+    /// room to ask after that. It takes an earlier order of this client too, acknowledged or found: it shows that the id
+    /// is computed as the exchange does.
     ///
     /// # Errors
     /// Where nothing was sent: [`Error::InvalidInput`] as for [`place`](Self::place), and naming `id` for one of fewer
@@ -151,7 +156,10 @@ impl Account {
         });
         log::info!("order {order_id}: {verdict:?}");
         Ok(match verdict {
-            Verdict::Found(order) => placed(order),
+            Verdict::Found(order) => {
+                self.client.note_id(order_id, order.order_id);
+                placed(order)
+            }
             Verdict::Absent => match *inquiry.into_error() {
                 Error::Refused(refusal) if refusal.is_duplicate() => Settled::Refused(refusal),
                 _ => Settled::Absent,

@@ -39,6 +39,8 @@ pub(super) struct Core {
     tell: Option<mpsc::Sender<TrackerEvent>>,
     /// Questions that are to be asked.
     pub(super) questions: Vec<(QuestionId, Query)>,
+    /// The ids that were computed for orders that are at the exchange, and those that they have.
+    ids: Vec<(OrderId, OrderId)>,
     /// Who waits for the answers of requests over the stream.
     pub(super) waiting: BTreeMap<Token, Waiting>,
     /// No order is placed any more.
@@ -54,8 +56,8 @@ pub(super) enum Waiting {
 
 impl Shared {
     pub(super) fn new(state: State, tell: mpsc::Sender<TrackerEvent>, stream: StreamHandle, account: Account) -> Self {
-        let (questions, waiting) = (Vec::new(), BTreeMap::new());
-        let core = Core { state, tell: Some(tell), questions, waiting, is_stopping: false };
+        let (questions, ids, waiting) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let core = Core { state, tell: Some(tell), questions, ids, waiting, is_stopping: false };
         Self { core: Mutex::new(core), changed: Condvar::new(), stream, account, began: Instant::now() }
     }
 
@@ -73,6 +75,9 @@ impl Shared {
         core.state.ids_are_sure = self.account.client.ids_are_sure();
         let result = act(&mut core, self.now());
         core.drain();
+        for (computed, id) in core.ids.drain(..) {
+            self.account.client.note_id(computed, id);
+        }
         drop(core);
         self.changed.notify_all();
         result
@@ -111,6 +116,7 @@ impl Core {
             match output {
                 Output::Ask(id, query) => self.questions.push((id, query)),
                 Output::Tell(event) => self.tell(event),
+                Output::Id(computed, id) => self.ids.push((computed, id)),
             }
         }
     }

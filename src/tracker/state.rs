@@ -81,6 +81,8 @@ pub(super) enum Output {
     Tell(TrackerEvent),
     /// Ask the exchange. What it says to those who ask over the stream must come in its place among the messages.
     Ask(QuestionId, Query),
+    /// An order of this program is at the exchange: the id that was computed for it, and the one that it has.
+    Id(OrderId, OrderId),
 }
 
 #[derive(Debug)]
@@ -472,6 +474,9 @@ impl State {
             own: None,
             doubt: Doubt::None,
         });
+        if entry.own.is_some() && entry.order.seqnum.is_none() {
+            self.outputs.push_back(Output::Id(id, id));
+        }
         let before = (entry.order.seqnum.is_some() || entry.own.is_some()).then(|| entry.order.clone());
         entry.order.set(told);
         entry.asked = asked;
@@ -505,6 +510,7 @@ impl State {
     pub(super) fn rename(&mut self, computed: OrderId, id: OrderId) {
         let Some(Entry { order, own, doubt, .. }) = self.orders.remove(&computed) else { return };
         self.unsettled.remove(&computed);
+        self.outputs.push_back(Output::Id(computed, id));
         self.contradict(ContradictionKind::OtherId, Some(order.clone()), None);
         if let Some(entry) = self.orders.get_mut(&id) {
             // The exchange has spoken of it already.

@@ -7,6 +7,7 @@ use super::driver::whole;
 use super::handle::TrackerHandle;
 use super::order::TrackedOrder;
 use super::shared::after;
+use super::state::Entry;
 use crate::error::{Error, Result};
 use crate::model::{Order, OrderState};
 use crate::pace::{Waits, seed};
@@ -14,6 +15,8 @@ use crate::rest::Account;
 
 /// How long one question over the stream may take before REST is tried, at most: it may take a quarter of what is left.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the tracker may take to hear that the orders have ended, when the exchange has said that none is open.
+const TO_HEAR: Duration = Duration::from_secs(5);
 
 /// What is left of an account's orders after all were cancelled.
 #[derive(Debug)]
@@ -57,7 +60,8 @@ impl fmt::Display for Stopped {
 impl TrackerHandle {
     /// Places no further order, cancels all that are open, waits until the exchange says that none is, and ends the
     /// tracker. It asks over the stream and, where that fails, by REST; orders whose acknowledgement is on its way are
-    /// waited for and cancelled too. Returns within that time, but for what one call of REST takes to end.
+    /// waited for and cancelled too. Where the stream has just broken, up to five seconds are left to it to tell how the
+    /// orders ended. Returns within that time, but for what one call of REST takes to end.
     pub fn stop(&self, within: Duration) -> Stopped {
         let deadline = after(within);
         self.shared.act(|core, _| core.is_stopping = true);
@@ -85,6 +89,11 @@ impl TrackerHandle {
                 pause: &|wait| self.shared.rest(wait),
             },
         );
+        if stopped.is_clean() {
+            // What has traded at the last moment is told too, where it can be.
+            let is_open = |entry: &Entry| entry.order.stage.is_open();
+            self.shared.wait_until(deadline.min(after(TO_HEAR)), |core| !core.state.orders.values().any(is_open));
+        }
         self.close();
         stopped
     }

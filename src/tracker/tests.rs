@@ -285,6 +285,7 @@ impl World {
                 Output::Ask(id, query @ (Query::Recent | Query::History { .. } | Query::Time)) => {
                     self.rest.push_back((id, query));
                 }
+                Output::Id(computed, id) => self.state.ids_are_sure |= computed == id,
                 Output::Ask(id, query) if self.up && self.stream_answers => self.to_server.push_back(Ok((id, query))),
                 Output::Ask(id, query) => self.rest.push_back((id, query)),
             }

@@ -205,14 +205,36 @@ fn an_end_between_two_questions_of_a_repair_is_not_taken_for_an_old_one() {
     world.check();
 }
 
-/// Sends an own order whose answer is lost, and which does not arrive.
+/// Sends an own order whose answer is lost, and which does not arrive, where ids are known to be as computed.
 fn lose(world: &mut World) -> OrderId {
     world.state.ids_are_sure = true;
+    lose_unsure(world)
+}
+
+fn lose_unsure(world: &mut World) -> OrderId {
     world.place(0);
     world.to_server.clear();
     let id = world.sent.pop_last().unwrap();
     world.state.sent(id, Sent::Lost, world.now);
     id
+}
+
+#[test]
+fn the_exchange_s_word_of_an_order_shows_that_ids_are_as_computed() {
+    let mut world = live(vec![]);
+    let lost = lose_unsure(&mut world);
+    world.settle();
+    assert_eq!(world.state.orders[&lost].order.stage, OrderStage::Unknown);
+    // Another arrives, and its answer is lost.
+    world.place(0);
+    world.act(&Do::Serve);
+    world.to_client.retain(|down| !matches!(down, Down::Acknowledged(_)));
+    world.act(&Do::Deliver(1));
+    let there = world.sent.pop_last().unwrap();
+    world.state.sent(there, Sent::Lost, world.now);
+    world.settle();
+    assert_eq!(world.state.orders[&there].order.stage, OrderStage::Open);
+    assert_eq!(world.state.orders[&lost].order.stage, OrderStage::Unsent);
 }
 
 #[test]
