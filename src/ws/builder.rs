@@ -20,6 +20,9 @@ use crate::config::LONGEST;
 use crate::error::{Error, InvalidInput, Result};
 use crate::recording::Recording;
 
+#[cfg(doc)]
+use super::event::Event;
+
 /// Settings of a [`Stream`], made by [`Client::stream`](crate::Client::stream).
 #[must_use = "a builder does nothing until `connect` or `start`"]
 pub struct StreamBuilder {

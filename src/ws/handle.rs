@@ -13,6 +13,9 @@ use crate::config::LONGEST;
 use crate::error::{Error, InvalidInput, Result};
 use crate::symbol::Symbol;
 
+#[cfg(doc)]
+use super::{builder::StreamBuilder, event::Event, stream::Stream};
+
 /// What can be asked of a [`Stream`] from any thread, while another reads the events. Cheap to clone.
 #[derive(Clone)]
 pub struct StreamHandle {
