@@ -14,7 +14,6 @@ use super::shared::{Shared, Waiting};
 use super::state::{Answer, Query, QuestionId};
 use crate::error::{DecodeError, Error, Phase, Result};
 use crate::model::{AccountKind, Balance, OrderAnswer, OrderState, Outcome, Rows};
-use crate::order_id::OrderSource;
 use crate::ws::{
     Arrival, CloseReason, Event, Stream, StreamAnswer, StreamHandle, SubscriptionFailed, list, placed, rows,
 };
@@ -114,11 +113,8 @@ impl Driver {
         let waiting = self.shared.lock().waiting.remove(&token);
         match waiting {
             None => log::debug!("an answer that nobody waits for"),
-            Some(Waiting::Order(body, id, waiter)) => {
+            Some(Waiting::Order(id, waiter)) => {
                 let answer = placed(answer);
-                if let Ok(answer) = &answer {
-                    self.shared.account.client.note_acknowledged(OrderSource::Stream, &body, &answer.info);
-                }
                 self.shared.act(|core, now| core.state.sent(id, sent(&answer), now));
                 if waiter.send(answer).is_err() {
                     log::trace!("nobody waits for the answer to order {id}");
@@ -152,7 +148,7 @@ impl Drop for Driver {
         let reason = self.reason.take().unwrap_or(CloseReason::Failed);
         self.shared.act(|core, now| {
             for waiting in std::mem::take(&mut core.waiting).into_values() {
-                if let Waiting::Order(_, id, _) = waiting {
+                if let Waiting::Order(id, _) = waiting {
                     core.state.sent(id, Sent::Lost, now);
                 }
             }

@@ -165,7 +165,7 @@ impl TrackerHandle {
                 false => Err(Error::NotReady("not subscribed to the account's orders")),
             };
             let token = sent.inspect_err(|error| core.state.sent(order_id, failed(error), now))?;
-            core.waiting.insert(token, Waiting::Order(Box::new(body), order_id, waiter));
+            core.waiting.insert(token, Waiting::Order(order_id, waiter));
             Ok(())
         })?;
         Ok(Placing { order_id, answer })

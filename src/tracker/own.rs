@@ -53,8 +53,8 @@ pub(super) enum Sent {
 pub(super) struct Own {
     client_id: ClientOrderId,
     time: u64,
-    /// Whether the exchange has acknowledged it, so that its id is the exchange's, and that it does not show says nothing.
-    is_acknowledged: bool,
+    /// Whether the exchange has told its id, by an acknowledgement or otherwise: that it does not show says nothing then.
+    pub(super) has_id: bool,
 }
 
 /// How far asking about an order has come.
@@ -126,7 +126,7 @@ impl State {
             stage: OrderStage::Sending,
             ..TrackedOrder::new(id, draft.symbol)
         };
-        let own = Own { client_id: draft.client_id, time: draft.time, is_acknowledged: false };
+        let own = Own { client_id: draft.client_id, time: draft.time, has_id: false };
         self.insert_own(order, own);
         true
     }
@@ -134,19 +134,17 @@ impl State {
     /// What became of the sending of an order.
     pub(super) fn sent(&mut self, id: OrderId, sent: Sent, now: Duration) {
         let id = match sent {
-            Sent::Acknowledged(acknowledged) => self.acknowledged(id, acknowledged),
+            Sent::Acknowledged(acknowledged) => {
+                self.identify(id, acknowledged);
+                acknowledged
+            }
             _ => id,
         };
-        let Some(Entry { order, own: Some(own), doubt, .. }) = self.orders.get_mut(&id) else { return };
+        let Some(Entry { order, own: Some(_), doubt, .. }) = self.orders.get_mut(&id) else { return };
         let has_spoken = order.seqnum.is_some();
         match sent {
-            Sent::Acknowledged(_) => {
-                own.is_acknowledged = true;
-                if !has_spoken {
-                    *doubt = Doubt::from(now + PATIENCE);
-                }
-            }
-            Sent::Lost if has_spoken => {}
+            Sent::Acknowledged(_) | Sent::Lost if has_spoken => {}
+            Sent::Acknowledged(_) => *doubt = Doubt::from(now + PATIENCE),
             Sent::Lost => {
                 *doubt = Doubt::from(now);
                 self.set_stage(id, OrderStage::Unknown, None);
@@ -160,21 +158,13 @@ impl State {
         }
     }
 
-    /// An order was acknowledged, which tells its id.
-    fn acknowledged(&mut self, id: OrderId, acknowledged: OrderId) -> OrderId {
-        if id != acknowledged {
-            self.rename(id, acknowledged);
-        }
-        acknowledged
-    }
-
     /// Messages, answers and time decide when to look at the orders that are in doubt.
     pub(super) fn inquire(&mut self, now: Duration) {
         let (window, seed, ids_are_sure) = (self.window, self.seed, self.ids_are_sure);
         for id in self.unsettled.iter().copied().collect::<Vec<_>>() {
-            let Some(Entry { order, own, doubt, .. }) = self.orders.get_mut(&id) else { continue };
+            let Some(Entry { own, doubt, .. }) = self.orders.get_mut(&id) else { continue };
             // It is the exchange's own.
-            let is_known = own.as_ref().is_none_or(|own| own.is_acknowledged) || order.seqnum.is_some();
+            let is_known = own.as_ref().is_none_or(|own| own.has_id);
             if let Doubt::From(at, long) = *doubt
                 && at <= now
             {
@@ -263,9 +253,7 @@ impl State {
             Answer::Balances(_) => Reply::Nothing,
             Answer::Orders(rows) => match self.find(order_id, &rows) {
                 Found::Under(found) => {
-                    if found != order_id {
-                        self.rename(order_id, found);
-                    }
+                    self.identify(order_id, found);
                     self.shows(found, now);
                     Reply::Nothing
                 }
@@ -291,7 +279,7 @@ impl State {
         if rows.iter().any(|row| row.order_id == id) {
             return Found::Under(id);
         }
-        let Some(own) = own.as_ref().filter(|own| !own.is_acknowledged && order.seqnum.is_none()) else {
+        let Some(own) = own.as_ref().filter(|own| !own.has_id) else {
             return Found::Nowhere;
         };
         let since = own.time.saturating_sub(u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX));

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::event::TrackerEvent;
 use super::state::{Output, Query, QuestionId, State};
+use crate::client::Client;
 use crate::error::Result;
 use crate::model::{OrderAnswer, Outcome};
-use crate::order::OrderBody;
 use crate::rest::Account;
 use crate::symbol::OrderId;
 use crate::ws::{StreamHandle, Token};
@@ -39,8 +39,8 @@ pub(super) struct Core {
     tell: Option<mpsc::Sender<TrackerEvent>>,
     /// Questions that are to be asked.
     pub(super) questions: Vec<(QuestionId, Query)>,
-    /// The ids that were computed for orders that are at the exchange, and those that they have.
-    ids: Vec<(OrderId, OrderId)>,
+    /// Where it is known whether ids are as computed.
+    client: Client,
     /// Who waits for the answers of requests over the stream.
     pub(super) waiting: BTreeMap<Token, Waiting>,
     /// No order is placed any more.
@@ -51,13 +51,13 @@ pub(super) struct Core {
 pub(super) enum Waiting {
     Question(QuestionId, Query),
     /// For the answer to an order.
-    Order(Box<OrderBody>, OrderId, mpsc::Sender<Result<OrderAnswer<Outcome>>>),
+    Order(OrderId, mpsc::Sender<Result<OrderAnswer<Outcome>>>),
 }
 
 impl Shared {
     pub(super) fn new(state: State, tell: mpsc::Sender<TrackerEvent>, stream: StreamHandle, account: Account) -> Self {
-        let (questions, ids, waiting) = (Vec::new(), Vec::new(), BTreeMap::new());
-        let core = Core { state, tell: Some(tell), questions, ids, waiting, is_stopping: false };
+        let (questions, client, waiting) = (Vec::new(), account.client.clone(), BTreeMap::new());
+        let core = Core { state, tell: Some(tell), questions, client, waiting, is_stopping: false };
         Self { core: Mutex::new(core), changed: Condvar::new(), stream, account, began: Instant::now() }
     }
 
@@ -72,12 +72,9 @@ impl Shared {
     /// Does something to the state, and tells what comes of it before anybody else can do something.
     pub(super) fn act<T>(&self, act: impl FnOnce(&mut Core, Duration) -> T) -> T {
         let mut core = self.lock();
-        core.state.ids_are_sure = self.account.client.ids_are_sure();
+        core.state.ids_are_sure = core.client.ids_are_sure();
         let result = act(&mut core, self.now());
         core.drain();
-        for (computed, id) in core.ids.drain(..) {
-            self.account.client.note_id(computed, id);
-        }
         drop(core);
         self.changed.notify_all();
         result
@@ -116,7 +113,7 @@ impl Core {
             match output {
                 Output::Ask(id, query) => self.questions.push((id, query)),
                 Output::Tell(event) => self.tell(event),
-                Output::Id(computed, id) => self.ids.push((computed, id)),
+                Output::Id(computed, id) => self.client.note_id(computed, id),
             }
         }
     }

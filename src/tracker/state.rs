@@ -81,7 +81,7 @@ pub(super) enum Output {
     Tell(TrackerEvent),
     /// Ask the exchange. What it says to those who ask over the stream must come in its place among the messages.
     Ask(QuestionId, Query),
-    /// An order of this program is at the exchange: the id that was computed for it, and the one that it has.
+    /// The id that was computed for an order of this program, and the one that the exchange has given it.
     Id(OrderId, OrderId),
 }
 
@@ -474,7 +474,8 @@ impl State {
             own: None,
             doubt: Doubt::None,
         });
-        if entry.own.is_some() && entry.order.seqnum.is_none() {
+        if let Some(own) = entry.own.as_mut().filter(|own| !own.has_id) {
+            own.has_id = true;
             self.outputs.push_back(Output::Id(id, id));
         }
         let before = (entry.order.seqnum.is_some() || entry.own.is_some()).then(|| entry.order.clone());
@@ -506,11 +507,23 @@ impl State {
         self.tell_order(id, None, How { received: None, recovered: false }, None);
     }
 
+    /// The exchange has told the id of an order of this program.
+    pub(super) fn identify(&mut self, computed: OrderId, id: OrderId) {
+        let Some(own) = self.orders.get_mut(&computed).and_then(|entry| entry.own.as_mut()) else { return };
+        // Of one that was renamed `computed` is what the exchange has given.
+        if !own.has_id || computed != id {
+            self.outputs.push_back(Output::Id(computed, id));
+        }
+        own.has_id = true;
+        if computed != id {
+            self.rename(computed, id);
+        }
+    }
+
     /// An order of this program has another id than was computed.
-    pub(super) fn rename(&mut self, computed: OrderId, id: OrderId) {
+    fn rename(&mut self, computed: OrderId, id: OrderId) {
         let Some(Entry { order, own, doubt, .. }) = self.orders.remove(&computed) else { return };
         self.unsettled.remove(&computed);
-        self.outputs.push_back(Output::Id(computed, id));
         self.contradict(ContradictionKind::OtherId, Some(order.clone()), None);
         if let Some(entry) = self.orders.get_mut(&id) {
             // The exchange has spoken of it already.

@@ -218,6 +218,8 @@ struct World {
     first: u64,
     /// The same of the one on which it came to know what had ended before.
     began: u64,
+    /// What was said of ids: as computed, and as they are.
+    ids: Vec<(OrderId, OrderId)>,
 }
 
 #[derive(Debug, Clone)]
@@ -259,6 +261,7 @@ impl World {
             failed: false,
             first: 0,
             began: 0,
+            ids: Vec::new(),
         }
     }
 
@@ -285,7 +288,10 @@ impl World {
                 Output::Ask(id, query @ (Query::Recent | Query::History { .. } | Query::Time)) => {
                     self.rest.push_back((id, query));
                 }
-                Output::Id(computed, id) => self.state.ids_are_sure |= computed == id,
+                Output::Id(computed, id) => {
+                    self.ids.push((computed, id));
+                    self.state.ids_are_sure = self.ids.iter().all(|(computed, id)| computed == id);
+                }
                 Output::Ask(id, query) if self.up && self.stream_answers => self.to_server.push_back(Ok((id, query))),
                 Output::Ask(id, query) => self.rest.push_back((id, query)),
             }
@@ -403,7 +409,6 @@ impl World {
             Down::Answered(id, said) => self.state.answered(id, Ok(said.into()), self.now),
             Down::Acknowledged(id) => {
                 self.sent.remove(&id);
-                self.state.ids_are_sure = true;
                 self.state.sent(id, Sent::Acknowledged(id), self.now);
             }
         }

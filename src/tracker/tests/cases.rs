@@ -297,6 +297,11 @@ fn an_order_in_doubt_is_found_under_another_id() {
         assert!(!world.state.orders.contains_key(&lost) && world.state.unsettled.is_empty());
         let order = &world.state.orders[&given].order;
         assert_eq!((order.stage, order.client_id.is_some()), (OrderStage::Open, true));
+        // That it is there under that id does not say that it was computed so.
+        assert_eq!(world.ids, [(lost, given)]);
+        world.act(&Do::Fill(0, 1));
+        world.settle();
+        assert_eq!(world.ids, [(lost, given)]);
     }
 }
 
