@@ -179,10 +179,11 @@ impl Drop for Server {
         }
         if let Some(listener) = self.listener.take() {
             // `accept` cannot be interrupted, only answered.
-            while !listener.is_finished() {
-                if let Err(e) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)) {
-                    log::trace!("waking the listener: {e}");
-                }
+            while let Err(e) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))
+                && !listener.is_finished()
+            {
+                // Out of file descriptors, say: it passes, but not at once.
+                log::trace!("waking the listener: {e}");
                 thread::sleep(Duration::from_millis(1));
             }
             join(listener);
